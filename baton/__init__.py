@@ -1,0 +1,1 @@
+"""Baton's command: runs the services and talks to them."""

@@ -1,0 +1,1 @@
+"""Every message that crosses Kafka, as models both ends share."""

@@ -1,0 +1,1 @@
+"""The services, each owning one question, on one chassis."""

@@ -1,0 +1,1 @@
+"""Admissions: where patients are, read from the hospital's ADT feed."""

@@ -1,0 +1,1 @@
+"""The rules of visits and identity, without I/O."""

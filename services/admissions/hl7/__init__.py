@@ -1,0 +1,1 @@
+"""HL7 v2 read and mapped; no other package knows it."""

@@ -1,0 +1,1 @@
+"""What every service stands on and none owns; it knows no clinical word."""

@@ -1,0 +1,1 @@
+"""Notifications: who is told of what was missed, until it is done."""

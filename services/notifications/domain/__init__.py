@@ -1,0 +1,1 @@
+"""The rules of routing and escalation, without I/O."""

@@ -1,0 +1,1 @@
+"""Transitions: what is owed to a patient, and by when."""

@@ -1,0 +1,1 @@
+"""The rules of planning what is owed, without I/O."""

@@ -1,0 +1,1 @@
+"""Real Postgres and real Kafka for tests, benchmarks and trials by hand."""
