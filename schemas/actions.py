@@ -1,0 +1,165 @@
+"""`care.actions`: what people did. A line of `baton act` is the same object."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schemas.base import Instant, Message
+
+
+class _Action(Message):
+    """What every action may carry. `id` makes a repetition harmless; `note` never leaves the application."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    visit: Annotated[str, Field(min_length=1, max_length=200)]
+    facility: str | None = None
+    authority: str | None = None
+    by: str | None = None
+    note: str | None = None
+
+
+class ContactAttempted(_Action):
+    """An attempt to speak with the patient or a caregiver after discharge."""
+
+    type: Literal["contact_attempted"]
+    channel: Literal["phone", "secure_message", "in_person", "other"]
+    party: Literal["patient", "caregiver"]
+    outcome: Literal["reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier"]
+    occurred_at: Instant | None = None
+
+
+class HandoffAcknowledged(_Action):
+    """The receiver has taken over. Without read-back it is noted and does not satisfy."""
+
+    type: Literal["handoff_acknowledged"]
+    read_back: bool
+    kind: str | None = None
+    occurred_at: Instant | None = None
+
+
+class HandoffDeclined(_Action):
+    """The receiver will not take over, and why."""
+
+    type: Literal["handoff_declined"]
+    reason: str
+    occurred_at: Instant | None = None
+
+
+class AppointmentBooked(_Action):
+    """A follow-up visit has a date."""
+
+    type: Literal["appointment_booked"]
+    occurs_at: Instant
+
+
+class VisitCompleted(_Action):
+    """The follow-up visit took place."""
+
+    type: Literal["visit_completed"]
+    occurred_at: Instant | None = None
+
+
+class MedicationsReconciled(_Action):
+    """Medicines were reconciled and documented."""
+
+    type: Literal["medications_reconciled"]
+    occurred_at: Instant | None = None
+
+
+class PcpNotified(_Action):
+    """The primary care provider has the notice of discharge."""
+
+    type: Literal["pcp_notified"]
+    occurred_at: Instant | None = None
+
+
+class ComplexityAssessed(_Action):
+    """A clinician's judgement of medical decision making."""
+
+    type: Literal["complexity_assessed"]
+    complexity: Literal["moderate", "high"]
+
+
+class AssessmentRecorded(_Action):
+    """What a coordinator learned about supports, stability and social needs."""
+
+    type: Literal["assessment_recorded"]
+    specialists: int | None = None
+    supports: Literal["reliable", "unreliable", "unknown"] | None = None
+    stability: Literal["stable", "unstable", "unknown"] | None = None
+    interpreter_needed: bool | None = None
+    housing_unstable: bool | None = None
+    food_insecure: bool | None = None
+    ltc_decision_pending: bool | None = None
+
+
+class ProgrammeConfirmed(_Action):
+    """A person confirms a programme, a downgrade included."""
+
+    type: Literal["programme_confirmed"]
+    decision: Literal["case_management", "care_coordination"]
+    occurred_at: Instant | None = None
+
+
+class DeadlineWaived(_Action):
+    """The work is not owed for a stated reason."""
+
+    type: Literal["deadline_waived"]
+    kind: str
+    reason: str
+    occurred_at: Instant | None = None
+
+
+class ItemTaken(_Action):
+    """Someone is working on it."""
+
+    type: Literal["item_taken"]
+    kind: str
+
+
+class ItemReleased(_Action):
+    """Someone no longer works on it."""
+
+    type: Literal["item_released"]
+    kind: str
+
+
+class AlertAcknowledged(_Action):
+    """Someone has the alert. `visit` is left out for `late_known`."""
+
+    type: Literal["alert_acknowledged"]
+    visit: str | None = None  # type: ignore[assignment]
+    kind: str
+    occurred_at: Instant | None = None
+
+
+class ActionWithdrawn(_Action):
+    """An action entered wrongly never happened. `id` names the action to undo."""
+
+    type: Literal["action_withdrawn"]
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    visit: str | None = None  # type: ignore[assignment]
+    reason: str | None = None
+
+
+Action = Annotated[
+    ContactAttempted
+    | HandoffAcknowledged
+    | HandoffDeclined
+    | AppointmentBooked
+    | VisitCompleted
+    | MedicationsReconciled
+    | PcpNotified
+    | ComplexityAssessed
+    | AssessmentRecorded
+    | ProgrammeConfirmed
+    | DeadlineWaived
+    | ItemTaken
+    | ItemReleased
+    | AlertAcknowledged
+    | ActionWithdrawn,
+    Field(discriminator="type"),
+]
+
+ACTION: TypeAdapter[Action] = TypeAdapter(Action)
+ACTION_TYPE = "baton.care.action"

@@ -1,0 +1,30 @@
+"""What every message on Kafka is made of: frozen, tolerant of newer fields, silent about values in errors."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+
+def _to_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+
+
+def iso(instant: datetime) -> str:
+    """Write an aware instant as ISO 8601 in UTC ending in Z, without superfluous zeros."""
+    text = instant.astimezone(UTC).isoformat()
+    return text.removesuffix("+00:00") + "Z"
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_to_utc),
+    PlainSerializer(iso, return_type=str, when_used="json"),
+]
+"""A point in time: always aware, UTC inside, ISO 8601 ending in Z on the wire."""
+
+
+class Message(BaseModel):
+    """A frozen value. Unknown fields are ignored, so that an older consumer reads a newer producer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, str_strip_whitespace=False)

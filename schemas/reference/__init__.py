@@ -1,0 +1,1 @@
+"""Reference data that more than one service reads: code lists with their sources, and facilities."""

@@ -1,0 +1,62 @@
+"""The topics of Baton: what each carries, how it is keyed, who writes and who reads."""
+
+from dataclasses import dataclass
+
+ADT_INBOUND = "adt.inbound"
+ADT_ENCOUNTERS = "adt.encounters"
+ADT_REJECTED = "adt.rejected"
+CARE_ACTIONS = "care.actions"
+CARE_REJECTED = "care.rejected"
+CARE_TRANSITIONS = "care.transitions"
+CARE_ALERTS = "care.alerts"
+
+_WEEK_MS = 7 * 24 * 3600 * 1000
+_MONTH_MS = 30 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: its name, its partitions, how long it keeps what, its owner and its readers."""
+
+    name: str
+    partitions: int
+    key: str
+    compacted: bool
+    retention_ms: int
+    written_by: str
+    read_by: tuple[str, ...]
+    carries: str
+
+
+TOPICS = (
+    Topic(
+        ADT_INBOUND, 6, "any, best none", False, _WEEK_MS,
+        "interface engines, baton send", ("admissions",),
+        "one HL7 v2 message as the hospital sent it (bytes, ER7)",
+    ),
+    Topic(
+        ADT_ENCOUNTERS, 6, "visit", True, _WEEK_MS, "admissions", ("transitions",),
+        "a visit as it now stands, and the applied mark of admissions",
+    ),
+    Topic(
+        ADT_REJECTED, 1, "as received", False, _MONTH_MS, "admissions", (),
+        "the original bytes of a refused message; code and position in headers",
+    ),
+    Topic(
+        CARE_ACTIONS, 6, "any, best none", False, _WEEK_MS,
+        "baton act, other systems", ("transitions", "notifications"),
+        "what people did: calls, acknowledgements, visits",
+    ),
+    Topic(
+        CARE_REJECTED, 1, "as received", False, _MONTH_MS, "transitions", (),
+        "the original bytes of a refused action; code in headers",
+    ),
+    Topic(
+        CARE_TRANSITIONS, 6, "patient", True, _WEEK_MS, "transitions", ("notifications",),
+        "episodes and deadlines as they now stand",
+    ),
+    Topic(
+        CARE_ALERTS, 6, "patient", True, _WEEK_MS, "notifications", (),
+        "alerts as they now stand",
+    ),
+)  # fmt: skip

@@ -1,0 +1,144 @@
+"""`care.transitions`: episodes and deadlines as they now stand, whole, with a revision."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from schemas.base import Instant, Message
+
+
+class EpisodeKind(StrEnum):
+    """What was handed over to whom."""
+
+    DISCHARGE = "discharge"
+    FACILITY_HANDOFF = "facility_handoff"
+    UNIT_HANDOFF = "unit_handoff"
+
+
+class EpisodeStatus(StrEnum):
+    """open -> closed (it ended) or void (it turned out never to have been)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    VOID = "void"
+
+
+class CloseReason(StrEnum):
+    """Why an episode ended."""
+
+    COMPLETED = "completed"
+    LEFT = "left"
+    WINDOW_ENDED = "window_ended"
+    READMITTED = "readmitted"
+    DIED = "died"
+    MERGED = "merged"
+
+
+class DeadlineStatus(StrEnum):
+    """pending -> met | missed | attempted; missed -> met | met_late | attempted; any -> void | superseded."""
+
+    PENDING = "pending"
+    MET = "met"
+    ATTEMPTED = "attempted"
+    MISSED = "missed"
+    MET_LATE = "met_late"
+    VOID = "void"
+    SUPERSEDED = "superseded"
+    WAIVED = "waived"
+
+
+class Verdict(StrEnum):
+    """What a new arrival within thirty days is taken for. None of them is an HRRP result."""
+
+    READMIT_SUSPECTED_UNPLANNED = "readmit_suspected_unplanned"
+    READMIT_SUSPECTED_PLANNED = "readmit_suspected_planned"
+    TRANSFER_CHAIN = "transfer_chain"
+    SAME_DAY_COMBINED = "same_day_combined"
+    ED_REVISIT = "ed_revisit"
+    OBS_REVISIT = "obs_revisit"
+
+
+class Warning(Message):  # noqa: A001 - the field's word
+    """An instant before the due time at which someone should hear that time is running out."""
+
+    at: Instant
+    severity: str
+
+
+class DeadlineEvent(Message):
+    """One dated obligation as it now stands.
+
+    `due_at` is an exclusive upper bound. `learned_at` is the arrival of the message that caused this due
+    time, `known_at` the arrival of what gave the present status (for a deadline that simply ran out: the
+    due time). `owed` tells whether someone still has to act: pending or missed, in an open episode.
+    `warned` counts the entries of `warnings` already due; `warned_at` is the offset instant of the latest.
+    `hold_until` is the end of the settle window: nobody is paged before it. `generation` rises whenever an
+    alert that was sent before must not be taken for this obligation. `severity` is that of a miss.
+    """
+
+    deadline_id: UUID
+    episode_id: str
+    patient_id: UUID
+    visit_id: UUID
+    revision: int
+    kind: str
+    status: DeadlineStatus
+    due_at: Instant
+    settled_at: Instant | None = None
+    generation: int = 0
+    late_known: bool = False
+    provisional: bool = False
+    owed: bool = True
+    behind: bool = False
+    because: str
+    severity: str
+    warnings: tuple[Warning, ...] = ()
+    warned: int = 0
+    warned_at: Instant | None = None
+    hold_until: Instant | None = None
+    learned_at: Instant
+    known_at: Instant
+    facility: str
+    unit: str | None = None
+    team: str
+    live: bool = True
+
+
+class Readmission(Message):
+    """A later arrival of the same person, judged against the stay of this episode.
+
+    `at` is the start of the new stay, `known_at` the arrival of what made it so; `notice` tells whether a
+    person should hear of it.
+    """
+
+    visit_id: UUID
+    verdict: Verdict
+    at: Instant
+    known_at: Instant
+    index_ama: bool = False
+    notice: bool = True
+
+
+class EpisodeEvent(Message):
+    """A transition case as it now stands. `known_at` is the arrival of what gave the present status."""
+
+    episode_id: str
+    patient_id: UUID
+    visit_id: UUID
+    revision: int
+    kind: EpisodeKind
+    status: EpisodeStatus
+    opened_at: Instant
+    closed_at: Instant | None = None
+    close_reason: CloseReason | None = None
+    protocol: str
+    facility: str
+    unit: str | None = None
+    team: str
+    live: bool = True
+    readmission: Readmission | None = None
+    learned_at: Instant
+    known_at: Instant
+
+
+EPISODE_TYPE = "baton.care.episode"
+DEADLINE_TYPE = "baton.care.deadline"

@@ -1,0 +1,196 @@
+"""The nouns of transitions: the stays and actions it plans from, and the rows it keeps."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Move(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A transfer that hands the patient to other people. `learned_at` is the arrival of its first report."""
+
+    at: datetime
+    learned_at: datetime
+    trigger: str
+    unit: str | None = None
+    facility: str | None = None
+
+
+class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One visit, as far as follow-up depends on it. Instants are UTC; see `schemas.encounters.Visit`."""
+
+    visit_id: UUID
+    root_id: UUID
+    patient_id: UUID
+    patient_number: str
+    revision: int
+    feed: str
+    learned_at: datetime
+    number: str | None
+    authority: str | None
+    facility: str
+    generation: int
+    state: str
+    care_class: str
+    inpatient: bool
+    live: bool = True
+    patient_class: str | None = None
+    admission_type: str | None = None
+    hospital_service: str | None = None
+    started_at: datetime | None = None
+    admitted_at: datetime | None = None
+    admit_learned_at: datetime | None = None
+    discharged_at: datetime | None = None
+    discharge_learned_at: datetime | None = None
+    settle_from: datetime | None = None
+    disposition_code: str | None = None
+    disposition_category: str | None = None
+    disposition_stated: bool = False
+    disposition_learned_at: datetime | None = None
+    planned_readmission: bool = False
+    unit: str | None = None
+    moves: tuple[Move, ...] = ()
+    diagnoses: tuple[str, ...] = ()
+    emergency_phase: bool = False
+    preadmitted: bool = False
+    gap: bool = False
+    implausible: bool = False
+    death_at: datetime | None = None
+    death_learned_at: datetime | None = None
+
+
+class Deed(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One action, bound to a visit number (`root_id`), not withdrawn. `at` is when it reached us.
+
+    `occurred_at` is when it was done (default: `at`). `detail` holds the fields of its type: outcome,
+    channel, party, read_back, kind, reason, complexity, occurs_at …
+    """
+
+    action_id: str
+    type: str
+    at: datetime
+    occurred_at: datetime
+    root_id: UUID
+    by: str | None = None
+    outcome: str | None = None
+    channel: str | None = None
+    party: str | None = None
+    kind: str | None = None
+    read_back: bool | None = None
+
+
+class WarningAt(Struct, frozen=True, gc=False):
+    """An instant at which someone should hear that time is running out."""
+
+    at: datetime
+    severity: str
+
+
+class PlannedDeadline(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What ought to be owed.
+
+    `settled` holds (status, instant of the fact) where facts alone decide; else the deadline is pending
+    before `due_at` and becomes `becomes` at it. `learned_at` is the arrival of what caused this due time.
+    `owed` False: nobody has to act any more although the status may be missed (episode closed, waived).
+    """
+
+    kind: str
+    due_at: datetime
+    becomes: str
+    because: str
+    severity: str
+    learned_at: datetime
+    settled: tuple[str, datetime] | None = None
+    provisional: bool = False
+    owed: bool = True
+    warnings: tuple[WarningAt, ...] = ()
+    hold_until: datetime | None = None
+
+
+class PlannedReadmission(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The later stay that counts against this episode's stay, and what it is taken for."""
+
+    visit_id: UUID
+    verdict: str
+    at: datetime
+    known_at: datetime
+    index_ama: bool = False
+    notice: bool = True
+
+
+class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An episode that ought to exist. `anchor` is empty for a discharge, the event key of a move for a handoff.
+
+    `closed` holds (reason, instant) where it has ended.
+    """
+
+    visit_id: UUID
+    kind: str
+    anchor: str
+    opened_at: datetime
+    learned_at: datetime
+    facility: str
+    team: str
+    unit: str | None
+    live: bool
+    deadlines: tuple[PlannedDeadline, ...] = ()
+    closed: tuple[str, datetime] | None = None
+    readmission: PlannedReadmission | None = None
+
+
+class Plan(Struct, frozen=True, gc=False):
+    """Everything one patient is owed. `replan_at` is the next instant at which the plan changes by itself."""
+
+    episodes: tuple[PlannedEpisode, ...] = ()
+    readmissions: tuple[tuple[UUID, PlannedReadmission], ...] = ()
+    replan_at: datetime | None = None
+
+
+class DeadlineRow(Struct, gc=False, omit_defaults=True):
+    """A row of transitions.deadline. Fields as in `schemas.transitions.DeadlineEvent`."""
+
+    deadline_id: UUID
+    episode_id: str
+    kind: str
+    status: str
+    due_at: datetime
+    becomes: str
+    settled_at: datetime | None
+    generation: int
+    late_known: bool
+    provisional: bool
+    owed: bool
+    behind: bool
+    because: str
+    severity: str
+    warnings: tuple[WarningAt, ...]
+    warned: int
+    warned_at: datetime | None
+    hold_until: datetime | None
+    learned_at: datetime
+    known_at: datetime
+    revision: int
+
+
+class EpisodeRow(Struct, gc=False, omit_defaults=True):
+    """A row of transitions.episode with its deadlines by kind. Fields as in `schemas.transitions.EpisodeEvent`."""
+
+    episode_id: str
+    patient_id: UUID
+    visit_id: UUID
+    kind: str
+    anchor: str
+    status: str
+    opened_at: datetime
+    closed_at: datetime | None
+    close_reason: str | None
+    protocol: str
+    facility: str
+    unit: str | None
+    team: str
+    live: bool
+    readmission: PlannedReadmission | None
+    learned_at: datetime
+    known_at: datetime
+    revision: int
+    deadlines: dict[str, DeadlineRow]
