@@ -64,6 +64,25 @@ class Warning(Message):  # noqa: A001 - the field's word
     severity: str
 
 
+class Ack(Message):
+    """Someone has an alert of this subject. `at` is when they took it, `known_at` when we heard of it."""
+
+    kind: str
+    at: Instant
+    known_at: Instant
+    by: str | None = None
+
+
+class TeamAck(Message):
+    """Someone of the team has the list of what was late when it was learned."""
+
+    team: str
+    revision: int
+    at: Instant
+    known_at: Instant
+    by: str | None = None
+
+
 class DeadlineEvent(Message):
     """One dated obligation as it now stands.
 
@@ -101,6 +120,7 @@ class DeadlineEvent(Message):
     unit: str | None = None
     team: str
     live: bool = True
+    acknowledged: tuple[Ack, ...] = ()
 
 
 class Readmission(Message):
@@ -138,7 +158,9 @@ class EpisodeEvent(Message):
     readmission: Readmission | None = None
     learned_at: Instant
     known_at: Instant
+    acknowledged: tuple[Ack, ...] = ()
 
 
 EPISODE_TYPE = "baton.care.episode"
 DEADLINE_TYPE = "baton.care.deadline"
+TEAM_ACK_TYPE = "baton.care.team_acknowledgement"
