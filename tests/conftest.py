@@ -1,0 +1,145 @@
+"""Fixtures every test may ask for: databases, brokers, a clean environment."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.infra import KafkaServer, PostgresServer
+from tests.infra import kafka as kafka_kinds
+from tests.infra import postgres as postgres_kinds
+
+KAFKA_FIXTURES = {"kafka_broker", "own_kafka"}
+KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
+LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+# --- what this machine can run ------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the broker once it is known that one is needed; leave out what it cannot do."""
+    needing = [item for item in items if _needs_kafka(item)]
+    if not needing:
+        return
+    kind, why = config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
+    if kind != "embedded":
+        return
+    config.stash[LEFT_OUT] = []
+    for item in needing:
+        if item.get_closest_marker("kafka"):
+            config.stash[LEFT_OUT].append(item.nodeid)
+            item.add_marker(pytest.mark.skip(reason=f"needs Apache Kafka ({why})"))
+
+
+def _needs_kafka(item: pytest.Item) -> bool:
+    return item.get_closest_marker("kafka") is not None or bool(
+        KAFKA_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    )
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    given = "BATON_TEST_DATABASE_URL" in os.environ
+    lines = [f"postgres: {'BATON_TEST_DATABASE_URL' if given else postgres_kinds.default_flavour()}"]
+    if KAFKA_KIND in config.stash:
+        kind, why = config.stash[KAFKA_KIND]
+        lines.append(f"kafka: {kind} ({why})")
+    return [*lines, *_left_out(config)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in _left_out(config):
+        terminalreporter.write_line(line, red=True, bold=True)
+
+
+def _left_out(config: pytest.Config) -> list[str]:
+    if LEFT_OUT not in config.stash:
+        return []
+    _, why = config.stash[KAFKA_KIND]
+    return [
+        "",
+        f"!!! TESTS RUN ON THE EMBEDDED BROKER, NOT ON APACHE KAFKA: {why}",
+        f"!!! {kafka_kinds.EMBEDDED_LACKS}",
+        f"!!! LEFT OUT ({len(config.stash[LEFT_OUT])}): {', '.join(config.stash[LEFT_OUT]) or 'none'}",
+        "",
+    ]
+
+
+# --- the environment ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's shell reaches a test."""
+    for name in list(os.environ):
+        ours = name.startswith(("BATON_", "KAFKA_")) or name == "DATABASE_URL"
+        if ours and not name.startswith(("BATON_TEST_", "BATON_CACHE")):
+            monkeypatch.delenv(name)
+
+
+# --- Postgres -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The server all tests share; a test that stops one takes `own_postgres`."""
+    given = "BATON_TEST_DATABASE_URL" in os.environ
+    with PostgresServer(flavour="external" if given else None) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _template(postgres_server: PostgresServer) -> Iterator[str]:
+    from services.chassis.migrations import migrate
+
+    dsn = postgres_server.fresh_database()
+    postgres_kinds.run_sync(migrate(dsn))
+    yield postgres_kinds.database_of(dsn)
+    postgres_server.drop_database(dsn)
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer, _template: str) -> Iterator[str]:
+    """The DSN of a migrated database that this test has to itself."""
+    dsn = postgres_server.fresh_database(template=_template)
+    yield dsn
+    postgres_server.drop_database(dsn)
+
+
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """The DSN of a database without any schema, for what migrates by itself."""
+    dsn = postgres_server.fresh_database()
+    yield dsn
+    postgres_server.drop_database(dsn)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A durable server that this test may stop, kill and start again; it holds nothing yet."""
+    with PostgresServer(durable=True) as server:
+        yield server
+
+
+# --- Kafka --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(request: pytest.FixtureRequest) -> Iterator[KafkaServer]:
+    """The broker all tests share; who stops or pauses it brings it back. See `topic_prefix`."""
+    with KafkaServer(flavour=request.config.stash[KAFKA_KIND][0]) as broker:
+        yield broker
+
+
+@pytest.fixture
+def own_kafka(request: pytest.FixtureRequest) -> Iterator[KafkaServer]:
+    """A broker that this test may stop, kill, freeze and start again."""
+    with KafkaServer(flavour=request.config.stash[KAFKA_KIND][0]) as broker:
+        yield broker
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for topics and groups, so that tests on one broker never read each other's records."""
+    return f"t{secrets.token_hex(4)}."

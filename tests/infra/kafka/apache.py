@@ -1,0 +1,130 @@
+"""Apache Kafka itself, without Docker: its jars by Maven, run in KRaft mode on Java 17 or newer."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from base64 import urlsafe_b64encode
+from functools import cache
+from pathlib import Path
+
+from tests.infra import machine
+from tests.infra.processes import Child
+
+POM = Path(__file__).with_name("pom.xml")
+
+# One node that is broker and controller, quick to start, to settle and to stop.
+PROPERTIES = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "controlled.shutdown.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.coordinator.rebalance.protocols": "classic,consumer",
+    "num.partitions": "1",
+    "offsets.topic.num.partitions": "3",
+    "offsets.topic.replication.factor": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "transaction.state.log.num.partitions": "3",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "log.cleaner.dedupe.buffer.size": "8388608",
+}
+QUICK_START = ["-Xms96m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+FOR_LOAD = ["-Xms512m", "-Xmx1g", "-XX:+UseSerialGC"]
+READY = "Kafka Server started"
+
+
+class ApacheKafka:
+    def __init__(self, *, for_load: bool) -> None:
+        self._folder = machine.new_folder("kafka")
+        self._options = FOR_LOAD if for_load else QUICK_START
+        self._log = self._folder / "kafka.log"
+        self._child: Child | None = None
+        port, controller = machine.free_port(), machine.free_port()
+        self.bootstrap_servers = f"127.0.0.1:{port}"
+        properties = PROPERTIES | {
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": str(self._folder / "data"),
+        }
+        self._config = self._folder / "server.properties"
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        self._format()
+
+    def _format(self) -> None:
+        cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode().replace("-", "a")
+        formatted = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config))
+        if formatted.process.wait(60) != 0:
+            raise RuntimeError(f"formatting Kafka's folder failed:\n{formatted.said()[-4000:]}")
+
+    def _java(self, *arguments: str) -> Child:
+        command = [machine.java() or "java", *self._options, "-Dorg.slf4j.simpleLogger.defaultLogLevel=info"]
+        return Child([*command, "-cp", classpath(), *arguments], log=self._log, cwd=self._folder)
+
+    def start(self) -> None:
+        self._child = self._java("kafka.Kafka", str(self._config))
+        self._child.wait_until(lambda: READY in self._said(), within=90)
+
+    def _said(self) -> str:
+        return self._child.said() if self._child else ""
+
+    def signal(self, what: signal.Signals) -> None:
+        if self._child is not None:
+            self._child.send(what)
+
+    def stop(self, *, kill: bool) -> None:
+        if self._child is not None:
+            self._child.end(signal.SIGKILL if kill else signal.SIGTERM)
+
+    def close(self) -> None:
+        self.stop(kill=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@cache
+def why_not() -> str | None:
+    """Say why Apache Kafka cannot run here, or nothing when it can."""
+    if machine.java() is None:
+        return "no Java 17 or newer"
+    try:
+        classpath()
+    except FileNotFoundError:
+        return "no mvn"
+    except subprocess.CalledProcessError as failed:
+        return f"Maven could not resolve Apache Kafka: {failed.stdout.decode(errors='replace').strip()[-300:]}"
+    except subprocess.TimeoutExpired:
+        return "Maven did not resolve Apache Kafka in time"
+    return None
+
+
+@cache
+def classpath() -> str:
+    """Return the class path of Apache Kafka, asking Maven only the first time on a machine."""
+    kept = machine.cache_dir() / f"kafka-classpath-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _all_there(kept):
+            half = kept.with_suffix(f".{os.getpid()}")
+            subprocess.run(
+                ["mvn", "-B", "-q", "-f", str(POM), "dependency:build-classpath", f"-Dmdep.outputFile={half}"],
+                check=True,
+                timeout=900,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            half.rename(kept)
+    return kept.read_text().strip()
+
+
+def _all_there(kept: Path) -> bool:
+    return kept.exists() and all(Path(jar).exists() for jar in kept.read_text().strip().split(":"))
