@@ -34,7 +34,7 @@ check: $(STAMP) ## Formatter, linter, spelling, types, import rules, schemas, hy
 	@echo "check: format";       $(BIN)/ruff format --check --quiet .
 	@echo "check: lint";         $(BIN)/ruff check --quiet .
 	@echo "check: spelling";     $(BIN)/typos
-	@echo "check: types";        $(BIN)/mypy --no-error-summary $(ROOMS) tests/infra
+	@echo "check: types";        $(BIN)/mypy --no-error-summary $(ROOMS) scripts tests/infra tests/conftest.py
 	@echo "check: imports";      $(BIN)/lint-imports
 	@echo "check: schemas";      $(BIN)/baton schemas check
 	@echo "check: hygiene";      $(BIN)/python scripts/check_hygiene.py
@@ -46,7 +46,7 @@ bench: $(STAMP) ## Run the benchmarks, one JSON line each (ONLY=parse for one)
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 demo: $(STAMP) ## Start the whole system with a demo hospital, until Ctrl-C; no Docker, no Java
-	@exec $(BIN)/python -m baton.demo
+	@exec $(BIN)/python scripts/run_under_make.py $(BIN)/python -m baton.demo
 
 lock: $(STAMP) ## Write requirements*.txt again from pyproject.toml (UPGRADE=1 moves to newer releases)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded --extra dev pyproject.toml --output-file requirements-dev.txt

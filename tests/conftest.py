@@ -12,7 +12,7 @@ from tests.infra import postgres as postgres_kinds
 
 KAFKA_FIXTURES = {"kafka_broker", "own_kafka"}
 KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
-LEFT_OUT = pytest.StashKey[list[str]]()
+LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
 
 
 # --- what this machine can run ------------------------------------------------------------------------------
@@ -26,11 +26,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kind, why = config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
     if kind != "embedded":
         return
-    config.stash[LEFT_OUT] = []
-    for item in needing:
-        if item.get_closest_marker("kafka"):
-            config.stash[LEFT_OUT].append(item.nodeid)
-            item.add_marker(pytest.mark.skip(reason=f"needs Apache Kafka ({why})"))
+    left_out = config.stash[LEFT_OUT] = [item for item in needing if item.get_closest_marker("kafka")]
+    for item in left_out:
+        item.add_marker(pytest.mark.skip(reason=f"needs Apache Kafka ({why})"))
 
 
 def _needs_kafka(item: pytest.Item) -> bool:
@@ -57,11 +55,12 @@ def _left_out(config: pytest.Config) -> list[str]:
     if LEFT_OUT not in config.stash:
         return []
     _, why = config.stash[KAFKA_KIND]
+    names = [item.nodeid for item in config.stash[LEFT_OUT]]
     return [
         "",
         f"!!! TESTS RUN ON THE EMBEDDED BROKER, NOT ON APACHE KAFKA: {why}",
         f"!!! {kafka_kinds.EMBEDDED_LACKS}",
-        f"!!! LEFT OUT ({len(config.stash[LEFT_OUT])}): {', '.join(config.stash[LEFT_OUT]) or 'none'}",
+        f"!!! LEFT OUT ({len(names)}): {', '.join(names) or 'none'}",
         "",
     ]
 

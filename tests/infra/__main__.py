@@ -9,8 +9,12 @@ from tests.infra import KafkaServer, PostgresServer
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.infra", description=__doc__)
     parser.add_argument("--durable", action="store_true", help="keep fsync and synchronous_commit on")
-    parser.add_argument("--for-load", action="store_true", help="give Kafka more memory and its full compiler")
-    parser.add_argument("--kafka", choices=["docker", "apache", "embedded"], help="insist on one kind of broker")
+    parser.add_argument(
+        "--for-load", action="store_true", help="give Kafka more memory and its full compiler"
+    )
+    parser.add_argument(
+        "--kafka", choices=["docker", "apache", "embedded"], help="insist on one kind of broker"
+    )
     options = parser.parse_args()
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -46,7 +46,9 @@ def java() -> str | None:
     candidates += [found] if (found := shutil.which("java")) else []
     for candidate in candidates:
         try:
-            said = subprocess.run([candidate, "-version"], capture_output=True, text=True, timeout=30, check=False)
+            said = subprocess.run(
+                [candidate, "-version"], capture_output=True, text=True, timeout=30, check=False
+            )
         except (OSError, subprocess.TimeoutExpired):
             continue
         version = re.search(r'version "(\d+)', said.stderr + said.stdout)

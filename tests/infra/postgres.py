@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -37,6 +37,15 @@ SETTINGS = {
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+class Backend(Protocol):
+    dsn: str
+
+    def __init__(self, settings: dict[str, str]) -> None: ...
+    def start(self) -> None: ...
+    def stop(self, by: signal.Signals) -> None: ...
+    def close(self) -> None: ...
+
+
 class PostgresServer:
     """A server for as long as the `with` lasts; `durable=True` keeps fsync on, for kills and benchmarks.
 
@@ -48,7 +57,7 @@ class PostgresServer:
         self.durable = durable
         self.flavour: Flavour = flavour or default_flavour()
         self.dsn = ""
-        self._backend: _External | _Docker | _Embedded | None = None
+        self._backend: Backend | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -62,8 +71,7 @@ class PostgresServer:
     def start(self) -> None:
         if self._backend is None:
             settings = SETTINGS if self.durable else SETTINGS | FORGETFUL
-            backends = {"external": _External, "docker": _Docker, "embedded": _Embedded}
-            self._backend = backends[self.flavour](settings)
+            self._backend = BACKENDS[self.flavour](settings)
         self._backend.start()
         self.dsn = self._backend.dsn
 
@@ -89,7 +97,7 @@ class PostgresServer:
     def drop_database(self, dsn: str) -> None:
         run_sync(execute(self.dsn, f'DROP DATABASE IF EXISTS "{database_of(dsn)}" WITH (FORCE)'))
 
-    def _must_run(self) -> "_External | _Docker | _Embedded":
+    def _must_run(self) -> "Backend":
         if self._backend is None:
             raise RuntimeError("this server was never started")
         return self._backend
@@ -144,7 +152,9 @@ class _Docker:
         from testcontainers.core.container import DockerContainer
 
         port = machine.free_port()
-        arguments = [part for key, value in settings.items() if key in FORGETFUL for part in ("-c", f"{key}={value}")]
+        arguments = [
+            part for key, value in settings.items() if key in FORGETFUL for part in ("-c", f"{key}={value}")
+        ]
         self._container = (
             DockerContainer(IMAGE)
             .with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
@@ -243,6 +253,9 @@ class _Embedded:
     def close(self) -> None:
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+BACKENDS: dict[Flavour, type[Backend]] = {"external": _External, "docker": _Docker, "embedded": _Embedded}
 
 
 def _lines(path: Path) -> list[str]:

@@ -47,7 +47,7 @@ class Child:
         dies_by: signal.Signals,
     ) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            return subprocess.Popen(  # noqa: PLW1509  (the hook only asks the kernel for one thing)
+            return subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -58,7 +58,7 @@ class Child:
                 extra_groups=[] if user else None,
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=_dies_with_parent(dies_by),
+                preexec_fn=_dies_with_parent(dies_by),  # noqa: PLW1509  (it takes no lock)
             )
 
     @property
@@ -75,7 +75,9 @@ class Child:
         give_up_at = time.monotonic() + within
         while not ready():
             if not self.alive:
-                raise ServerFailed(f"{self._argv0} ended with {self.process.returncode}:\n{self.said()[-4000:]}")
+                raise ServerFailed(
+                    f"{self._argv0} ended with {self.process.returncode}:\n{self.said()[-4000:]}"
+                )
             if time.monotonic() > give_up_at:
                 raise ServerFailed(f"{self._argv0} was not ready in {within:g} s:\n{self.said()[-4000:]}")
             time.sleep(0.02)

@@ -13,16 +13,19 @@ from tests.infra import KafkaServer, PostgresServer
 
 async def produce(bootstrap: str, topic: str, *values: bytes) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, request_timeout_ms=3000)
-    await producer.start()
     try:
+        await producer.start()
         for value in values:
-            await producer.send_and_wait(topic, value)
+            # One key, one partition: the embedded broker gives a new topic several.
+            await producer.send_and_wait(topic, value, key=b"key")
     finally:
         await producer.stop()
 
 
 async def consume(bootstrap: str, topic: str, count: int, group: str | None = None) -> list[bytes]:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         return [(await asyncio.wait_for(anext(consumer), 30)).value or b"" for _ in range(count)]
@@ -73,7 +76,10 @@ async def test_records_come_back(kafka_broker: KafkaServer, topic_prefix: str) -
     topic = topic_prefix + "round"
     await produce(kafka_broker.bootstrap_servers, topic, b"one", b"two")
 
-    assert await consume(kafka_broker.bootstrap_servers, topic, 2, group=topic_prefix + "group") == [b"one", b"two"]
+    assert await consume(kafka_broker.bootstrap_servers, topic, 2, group=topic_prefix + "group") == [
+        b"one",
+        b"two",
+    ]
 
 
 @pytest.mark.kafka

@@ -23,7 +23,9 @@ PROPERTIES = {
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    "controlled.shutdown.enable": "false",
+    # A broker that was killed must wait out its old session before it may register again.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
     "group.coordinator.rebalance.protocols": "classic,consumer",
     "num.partitions": "1",
@@ -100,7 +102,9 @@ def why_not() -> str | None:
     except FileNotFoundError:
         return "no mvn"
     except subprocess.CalledProcessError as failed:
-        return f"Maven could not resolve Apache Kafka: {failed.stdout.decode(errors='replace').strip()[-300:]}"
+        return (
+            f"Maven could not resolve Apache Kafka: {failed.stdout.decode(errors='replace').strip()[-300:]}"
+        )
     except subprocess.TimeoutExpired:
         return "Maven did not resolve Apache Kafka in time"
     return None
@@ -115,7 +119,15 @@ def classpath() -> str:
         if not _all_there(kept):
             half = kept.with_suffix(f".{os.getpid()}")
             subprocess.run(
-                ["mvn", "-B", "-q", "-f", str(POM), "dependency:build-classpath", f"-Dmdep.outputFile={half}"],
+                [
+                    "mvn",
+                    "-B",
+                    "-q",
+                    "-f",
+                    str(POM),
+                    "dependency:build-classpath",
+                    f"-Dmdep.outputFile={half}",
+                ],
                 check=True,
                 timeout=900,
                 stdin=subprocess.DEVNULL,
