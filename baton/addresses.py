@@ -1,0 +1,79 @@
+"""Where the running system is: the environment first, else the run.json of a `baton up`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from baton.home import Home
+from baton.trouble import Trouble
+
+NOTHING_RUNS = "Nothing is running here: start `baton up`, or set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS."
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """What a command needs to reach a running system."""
+
+    database_url: str
+    kafka_bootstrap_servers: str
+    topic_prefix: str = ""
+    embedded: bool = False
+    controlled_clock: bool = False
+    services: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables by which a process of ours finds the same system."""
+        said = {
+            "DATABASE_URL": self.database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka_bootstrap_servers,
+            "BATON_TOPIC_PREFIX": self.topic_prefix,
+            "BATON_CONTROLLED_CLOCK": "true" if self.controlled_clock else "false",
+        }
+        return said | ({"BATON_KAFKA_IDEMPOTENCE": "false"} if self.embedded else {})
+
+    def topic(self, name: str) -> str:
+        return self.topic_prefix + name
+
+
+def from_environment() -> Addresses | None:
+    """Return what the environment names, None where it does not name both servers."""
+    database, kafka = os.environ.get("DATABASE_URL"), os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if not database or not kafka:
+        return None
+    return Addresses(
+        database,
+        kafka,
+        os.environ.get("BATON_TOPIC_PREFIX", ""),
+        controlled_clock=os.environ.get("BATON_CONTROLLED_CLOCK", "").lower() in {"1", "true", "yes", "on"},
+    )
+
+
+def find() -> Addresses:
+    """Return where the running system is, or raise one sentence that says what to do."""
+    named, run = from_environment(), _running()
+    if named and run and run.database_url == named.database_url:
+        return run
+    if found := named or run:
+        return found
+    raise Trouble(NOTHING_RUNS)
+
+
+def find_database() -> str:
+    """Return where the database is, for what needs nothing else."""
+    return os.environ.get("DATABASE_URL") or find().database_url
+
+
+def _running() -> Addresses | None:
+    home = Home.here()
+    run = home.read()
+    if run is None or not home.running():
+        return None
+    services = {name: str(said["http"]) for name, said in run.get("services", {}).items() if said.get("http")}
+    return Addresses(
+        run["database_url"],
+        run["kafka_bootstrap_servers"],
+        run.get("topic_prefix", ""),
+        bool(run.get("embedded")),
+        run.get("clock") is not None,
+        services,
+    )

@@ -1,0 +1,43 @@
+"""Commands that are promised and have not landed yet: each says so and ends with 2."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from baton.commands import add, group
+from baton.trouble import Misuse
+
+if TYPE_CHECKING:
+    from baton.commands import Tree
+
+PROCESSES = ("mllp", "worklist")
+
+
+def register(tree: "Tree") -> None:
+    feeds = group(tree, "feeds", "see what a feed profile would do before it does (not yet)")
+    _later(feeds, "check", "baton feeds check", "check feed profiles")
+    _later(feeds, "try", "baton feeds try", "read sample messages with a feed profile")
+    protocols = group(tree, "protocols", "see what a protocol would do before it does (not yet)")
+    _later(protocols, "check", "baton protocols check", "check protocol files")
+    audit = group(tree, "audit", "compare what was alerted with what should have been (not yet)")
+    _later(audit, "run", "baton audit run", "run the audit")
+    for name, about in (
+        ("pause", "hold notifications for a planned downtime"),
+        ("resume", "end a pause early"),
+    ):
+        _later(group(tree, name, f"{about} (not yet)"), "notifications", f"baton {name} notifications", about)
+    oncall = group(tree, "oncall", "test how people are reached (not yet)")
+    _later(oncall, "test", "baton oncall test", "send a test page over every configured channel")
+    _later(tree, "simulate", "baton simulate", "write a realistic, seeded ADT feed to stdout")
+    dlq = group(tree, "dlq", "look at and deal with rejected messages (not yet)")
+    for name in ("list", "show", "retry", "discard"):
+        _later(dlq, name, f"baton dlq {name}", f"{name} rejected messages")
+
+
+def _later(tree: "Tree", name: str, whole: str, about: str) -> None:
+    parser = add(tree, name, say, f"{about} (not yet)", more="This command has not landed yet.")
+    parser.set_defaults(whole=whole)
+
+
+def say(args: argparse.Namespace) -> int:
+    """Tell that the command has not landed, whatever else was on its line."""
+    raise Misuse(f"`{args.whole}` has not landed yet; it comes with a later release.")

@@ -1,0 +1,87 @@
+"""Commands that put things right again: migrate, republish, refold, and the schemas of the messages."""
+
+import argparse
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from baton.commands import add, group, instant
+from baton.trouble import Trouble
+
+if TYPE_CHECKING:
+    from baton.commands import Tree
+
+
+def register(tree: "Tree") -> None:
+    add(
+        tree, "migrate", _migrate, "bring the database schema up to date",
+        more="Safe to run twice and from several machines at once. It goes forward only.",
+        problem="the database cannot be reached, or is newer than this program",
+    )  # fmt: skip
+    republish = add(
+        tree, "republish", _republish, "publish again what the state tables hold",
+        more="Visits, episodes, deadlines and alerts go to Kafka once more; consumers ignore what they know.",
+    )  # fmt: skip
+    republish.add_argument(
+        "--since", type=instant, metavar="TIME", help="only what was learned since then (default: everything)"
+    )
+    add(
+        tree, "refold", _refold, "apply stored messages again after an upgrade that understands more of them",
+        more="Visits that come out as they were keep their revision.",
+    )  # fmt: skip
+    schemas = group(tree, "schemas", "the JSON Schemas of the messages on Kafka")
+    add(
+        schemas, "export", _export, "write the JSON Schema of every message to schemas/jsonschema/",
+        more="The AsyncAPI document comes with a later release.",
+    )  # fmt: skip
+    add(
+        schemas, "check", _check, "fail where models, committed schemas and examples differ",
+        more="The AsyncAPI document and the check against released versions come with a later release.",
+        problem="they differ: one sentence for each difference",
+    )  # fmt: skip
+
+
+def _migrate(_: argparse.Namespace) -> int:
+    from baton.upkeep import migrate
+
+    return asyncio.run(migrate())
+
+
+def _republish(args: argparse.Namespace) -> int:
+    from baton.upkeep import republish
+
+    return asyncio.run(republish(args.since))
+
+
+def _refold(_: argparse.Namespace) -> int:
+    from baton.upkeep import refold
+
+    return asyncio.run(refold())
+
+
+def _export(_: argparse.Namespace) -> int:
+    from schemas import export
+
+    changed = export.export()
+    for name in changed:
+        print(f"schemas/{name}")
+    if not changed:
+        _say("Every schema was up to date.")
+    _say("The AsyncAPI document has not landed yet; it comes with a later release.")
+    return 0
+
+
+def _check(_: argparse.Namespace) -> int:
+    from schemas import export
+
+    try:
+        problems = export.check()
+    except ModuleNotFoundError as error:
+        raise Trouble(f"The check needs the package {error.name}: make setup.") from None
+    for problem in problems:
+        _say(problem)
+    return 1 if problems else 0
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
