@@ -11,6 +11,8 @@ from tests.infra import kafka as kafka_kinds
 from tests.infra import postgres as postgres_kinds
 
 KAFKA_FIXTURES = {"kafka_broker", "own_kafka"}
+POSTGRES_FIXTURES = {"postgres_server", "own_postgres"}
+POSTGRES_KIND = pytest.StashKey[str]()
 KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
 LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
 
@@ -20,7 +22,10 @@ LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the broker once it is known that one is needed; leave out what it cannot do."""
-    needing = [item for item in items if _needs_kafka(item)]
+    if any(_needs(item, POSTGRES_FIXTURES) for item in items):
+        given = "BATON_TEST_DATABASE_URL" in os.environ
+        config.stash[POSTGRES_KIND] = "BATON_TEST_DATABASE_URL" if given else postgres_kinds.default_flavour()
+    needing = [item for item in items if item.get_closest_marker("kafka") or _needs(item, KAFKA_FIXTURES)]
     if not needing:
         return
     kind, why = config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
@@ -31,15 +36,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.skip(reason=f"needs Apache Kafka ({why})"))
 
 
-def _needs_kafka(item: pytest.Item) -> bool:
-    return item.get_closest_marker("kafka") is not None or bool(
-        KAFKA_FIXTURES.intersection(getattr(item, "fixturenames", ()))
-    )
+def _needs(item: pytest.Item, fixtures: set[str]) -> bool:
+    return not fixtures.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    given = "BATON_TEST_DATABASE_URL" in os.environ
-    lines = [f"postgres: {'BATON_TEST_DATABASE_URL' if given else postgres_kinds.default_flavour()}"]
+    lines = []
+    if POSTGRES_KIND in config.stash:
+        lines.append(f"postgres: {config.stash[POSTGRES_KIND]}")
     if KAFKA_KIND in config.stash:
         kind, why = config.stash[KAFKA_KIND]
         lines.append(f"kafka: {kind} ({why})")

@@ -39,6 +39,25 @@ def _docker_socket_answers() -> bool:
 
 
 @cache
+def docker_has(image: str) -> bool:
+    """Whether Docker can run `image`, fetching it where it is missing; that may take minutes."""
+    if not docker_answers():
+        return False
+    import docker
+    from docker.errors import DockerException, ImageNotFound
+
+    try:
+        images = docker.from_env().images
+        try:
+            images.get(image)
+        except ImageNotFound:
+            images.pull(image)
+    except DockerException:
+        return False
+    return True
+
+
+@cache
 def java() -> str | None:
     """Return the path of a Java of version 17 or newer, or None."""
     home = os.environ.get("JAVA_HOME")

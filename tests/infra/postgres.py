@@ -104,7 +104,7 @@ class PostgresServer:
 
 
 def default_flavour() -> Flavour:
-    return "docker" if machine.docker_answers() else "embedded"
+    return "docker" if machine.docker_has(IMAGE) else "embedded"
 
 
 def database_of(dsn: str) -> str:
@@ -171,7 +171,7 @@ class _Docker:
         else:
             self._container.start()
             self._created = True
-        self.dsn = f"postgresql://postgres@{self._container.get_container_host_ip()}:{self._port}/postgres"
+        self.dsn = f"postgresql://postgres@{self._container.get_docker_client().host()}:{self._port}/postgres"
         give_up_at = time.monotonic() + 60
         while True:
             try:

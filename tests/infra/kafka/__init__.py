@@ -7,7 +7,7 @@ from typing import Literal, Protocol, Self
 
 from tests.infra import machine
 from tests.infra.kafka.apache import ApacheKafka, classpath, why_not
-from tests.infra.kafka.container import KafkaContainer
+from tests.infra.kafka.container import IMAGE, KafkaContainer
 from tests.infra.kafka.embedded import EmbeddedBroker
 
 Flavour = Literal["docker", "apache", "embedded"]
@@ -100,9 +100,10 @@ def default_flavour() -> tuple[Flavour, str]:
             return "apache", "asked for"
         case "embedded":
             return "embedded", "asked for"
-    if machine.docker_answers():
+    if machine.docker_has(IMAGE):
         return "docker", "Docker answers"
+    no_docker = f"Docker cannot get {IMAGE}" if machine.docker_answers() else "no Docker engine"
     missing = why_not()
     if missing is None:
-        return "apache", "no Docker engine, but Maven and Java"
-    return "embedded", f"no Docker engine, and {missing}"
+        return "apache", f"{no_docker}, but Maven and Java"
+    return "embedded", f"{no_docker}, and {missing}"

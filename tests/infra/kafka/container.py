@@ -16,7 +16,7 @@ class KafkaContainer:
         self._port = machine.free_port()
         self._container = DockerContainer(IMAGE).with_bind_ports(9092, self._port)
         self._created = False
-        host = self._container.get_container_host_ip()
+        host = self._container.get_docker_client().host()
         self.bootstrap_servers = f"{host}:{self._port}"
         properties = PROPERTIES | {
             "listeners": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://localhost:9093",
