@@ -20,6 +20,7 @@ LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
 # --- what this machine can run ------------------------------------------------------------------------------
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the broker once it is known that one is needed; leave out what it cannot do."""
     if any(_needs(item, POSTGRES_FIXTURES) for item in items):
