@@ -1,0 +1,80 @@
+"""What was already past when it was learned is work, not a page: one alert for all such items of a team."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.notifications.domain.model import (
+    ACKNOWLEDGED,
+    DONE,
+    FIRING,
+    LATE_KNOWN,
+    RESOLVED,
+    Alert,
+    identity,
+)
+
+
+class Team(Struct, frozen=True, gc=False):
+    """A team's list of late-known work, and when someone last said to have it.
+
+    Items of shadow feeds make a list of their own, which is kept and never sent.
+    """
+
+    name: str
+    live: bool
+    acknowledged_at: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"{LATE_KNOWN}:{self.name}" if self.live else f"{LATE_KNOWN}:{self.name}:shadow"
+
+
+def reconcile(
+    team: Team, last: Alert | None, since: Collection[datetime], ended_at: datetime | None, now: datetime
+) -> Alert | None:
+    """The change to the team's alert, None if there is none.
+
+    `last` is the alert of the latest run, ended or not; `since` tells for every item that is owed when it
+    became one (those of the future wait); `ended_at` is the arrival of what ended the last item.
+    """
+    due = [at for at in since if at <= now]
+    if last is None or not last.standing:
+        return _first(team, last.generation + 1 if last else 1, due) if due else None
+    if not due:
+        return _ended(last, max(ended_at or now, last.raised_at))
+    new = _acknowledged(replace(last, items=len(due)), team)
+    return None if new == last else replace(new, revision=last.revision + 1)
+
+
+def _first(team: Team, run: int, due: Collection[datetime]) -> Alert:
+    alert = Alert(
+        alert_id=identity(team.subject, run),
+        subject=team.subject,
+        kind=LATE_KNOWN,
+        severity="P3",
+        status=FIRING,
+        raised_at=min(due),
+        team=team.name,
+        live=team.live,
+        generation=run,
+        items=len(due),
+        revision=1,
+        told_of=1,
+    )
+    return _acknowledged(alert, team)
+
+
+def _ended(row: Alert, ended_at: datetime) -> Alert:
+    revision = row.revision + 1
+    return replace(row, status=RESOLVED, ending=DONE, ended_at=ended_at, revision=revision, told_of=revision)
+
+
+def _acknowledged(row: Alert, team: Team) -> Alert:
+    """The alert with the team's word on it, if that was given after it was raised."""
+    at = team.acknowledged_at
+    if row.acknowledged_at is not None or at is None or at < row.raised_at:
+        return row
+    return replace(row, status=ACKNOWLEDGED, acknowledged_at=at)
