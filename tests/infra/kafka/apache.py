@@ -133,6 +133,9 @@ def classpath() -> str:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                # Java would ask the system for the home folder, whatever HOME says.
+                env=os.environ
+                | {"MAVEN_OPTS": f"{os.environ.get('MAVEN_OPTS', '')} -Duser.home={Path.home()}"},
             )
             half.rename(kept)
     return kept.read_text().strip()
