@@ -1,0 +1,228 @@
+"""Asking Kafka: which topics and partitions there are, how far they reach, who has read how much."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from services.chassis.kafka.producing import KafkaAwayError
+from services.chassis.logs import error_name, get_logger
+from services.chassis.settings import ServiceSettings
+
+log = get_logger("kafka.admin")
+
+Offsets = dict[tuple[str, int], int]
+
+REQUEST_TIMEOUT = 10.0
+BROKER_DEFAULT = -1
+
+
+class TopicError(Exception):
+    """A topic could not be created."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it should be; `max_bytes` is the largest record in it, the broker's own limit by default."""
+
+    name: str
+    partitions: int
+    compacted: bool
+    retention_ms: int
+    max_bytes: int | None = None
+
+
+class Admin:
+    """One connection for questions, apart from the consumers', whose requests wait for records."""
+
+    def __init__(self, settings: ServiceSettings, service: str = "admin") -> None:
+        self._settings = settings
+        self._client_id = f"baton-{service}-admin"
+        self._client: AIOKafkaAdminClient | None = None
+        self._reader: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await self._connected()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        client, self._client = self._client, None
+        reader, self._reader = self._reader, None
+        for each in (client.close() if client else None, reader.stop() if reader else None):
+            if each is not None:
+                try:
+                    async with asyncio.timeout(2):
+                        await each
+                except (TimeoutError, KafkaError):
+                    log.debug("a connection to Kafka did not close in time")
+
+    async def cluster_id(self) -> str:
+        """The id of this cluster; a broker that forgot everything has another one."""
+        client, _ = await self._connected()
+        async with self._answer():
+            return str((await client.describe_cluster())["cluster_id"])
+
+    async def partitions(self, topics: Sequence[str]) -> dict[str, list[int]]:
+        """The partitions of those of `topics` that exist."""
+        client, _ = await self._connected()
+        wanted = {self._settings.topic(topic): topic for topic in topics}
+        async with self._answer():
+            # Asking for all of them: asking for one by name would create it.
+            found = await client.describe_topics()
+        return {
+            wanted[each["topic"]]: sorted(part["partition"] for part in each["partitions"])
+            for each in found
+            if each["topic"] in wanted and each["partitions"]
+        }
+
+    async def end_offsets(self, topics: Sequence[str]) -> Offsets:
+        """The offset the next record of each partition will get."""
+        partitions = await self.partitions(topics)
+        return await self.ends(
+            {(topic, number) for topic, numbers in partitions.items() for number in numbers}
+        )
+
+    async def ends(self, partitions: set[tuple[str, int]]) -> Offsets:
+        """The same for partitions already known."""
+        _, reader = await self._connected()
+        asked = {
+            TopicPartition(self._settings.topic(topic), number): (topic, number)
+            for topic, number in partitions
+        }
+        if not asked:
+            return {}
+        async with self._answer():
+            found = await reader.end_offsets(list(asked))
+        return {asked[tp]: offset for tp, offset in found.items()}
+
+    async def committed(self, group: str, topics: Sequence[str]) -> Offsets:
+        """What the group has committed, for the partitions where it has."""
+        client, _ = await self._connected()
+        wanted = {self._settings.topic(topic): topic for topic in topics}
+        async with self._answer():
+            found = await client.list_consumer_group_offsets(self._settings.topic_prefix + group)
+        return {
+            (wanted[tp.topic], tp.partition): at.offset
+            for tp, at in found.items()
+            if tp.topic in wanted and at.offset >= 0
+        }
+
+    async def lag(self, group: str, topics: Sequence[str]) -> dict[str, int]:
+        """How many records of each topic the group has yet to commit."""
+        ends = await self.end_offsets(topics)
+        committed = await self.committed(group, topics)
+        behind = dict.fromkeys(topics, 0)
+        for (topic, partition), end in ends.items():
+            behind[topic] += max(0, end - committed.get((topic, partition), 0))
+        return behind
+
+    async def ensure(self, specs: Sequence[TopicSpec]) -> None:
+        """Create the topics that are missing; those that exist stay as they are."""
+        client, _ = await self._connected()
+        existing = await self.partitions([spec.name for spec in specs])
+        missing = [spec for spec in specs if spec.name not in existing]
+        for spec in specs:
+            if spec.name in existing and len(existing[spec.name]) < spec.partitions:
+                log.warning(
+                    "a topic has fewer partitions than planned", topic=spec.name, planned=spec.partitions
+                )
+        if not missing:
+            return
+        async with self._answer():
+            response = await client.create_topics([self._new_topic(spec) for spec in missing])
+        for name, code, *_ in response.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise TopicError(f"The topic {name} could not be created: {for_code(code).__name__}.")
+
+    def _new_topic(self, spec: TopicSpec) -> NewTopic:
+        # Of a compacted topic the last record of each key stays for as long as anyone may ask for it.
+        configs = (
+            {"cleanup.policy": "compact"}
+            if spec.compacted
+            else {"cleanup.policy": "delete", "retention.ms": str(spec.retention_ms)}
+        )
+        if spec.max_bytes is not None:
+            configs["max.message.bytes"] = str(spec.max_bytes)
+        return NewTopic(
+            self._settings.topic(spec.name), spec.partitions, BROKER_DEFAULT, topic_configs=configs
+        )
+
+    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        async with self._lock:
+            if self._client is None or self._reader is None:
+                await self._connect()
+            assert self._client is not None
+            assert self._reader is not None
+            return self._client, self._reader
+
+    async def _connect(self) -> None:
+        servers = self._settings.kafka_bootstrap_servers.split(",")
+        self._client = AIOKafkaAdminClient(bootstrap_servers=servers, client_id=self._client_id)
+        self._reader = AIOKafkaConsumer(
+            bootstrap_servers=servers,
+            client_id=self._client_id,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+        )
+        try:
+            async with self._answer():
+                await self._client.start()
+                await self._reader.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _answer(self) -> "_Answer":
+        return _Answer()
+
+
+class _Answer:
+    """Within it Kafka answers in time, or KafkaAwayError says that it does not."""
+
+    def __init__(self) -> None:
+        self._timeout = asyncio.timeout(REQUEST_TIMEOUT)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise KafkaAwayError(f"Kafka did not answer within {REQUEST_TIMEOUT:.0f} s.") from None
+        if isinstance(error, KafkaError):
+            raise KafkaAwayError(f"Kafka did not answer: {error_name(error)}.") from None
+
+
+async def ensure_topics(settings: ServiceSettings, specs: Sequence[TopicSpec]) -> None:
+    """Create the topics that are missing."""
+    async with Admin(settings) as admin:
+        await admin.ensure(specs)
+
+
+async def cluster_id(settings: ServiceSettings) -> str:
+    async with Admin(settings) as admin:
+        return await admin.cluster_id()
+
+
+async def end_offsets(settings: ServiceSettings, topics: Sequence[str]) -> Offsets:
+    async with Admin(settings) as admin:
+        return await admin.end_offsets(topics)
+
+
+async def lag(settings: ServiceSettings, group: str, topics: Sequence[str]) -> dict[str, int]:
+    async with Admin(settings) as admin:
+        return await admin.lag(group, topics)

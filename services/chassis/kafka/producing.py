@@ -1,0 +1,164 @@
+"""Sending: many records at once, and back only when the broker has them all."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidMessageError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+
+from services.chassis.kafka.records import Outgoing
+from services.chassis.logs import error_name, get_logger
+from services.chassis.settings import ServiceSettings
+
+log = get_logger("kafka.producing")
+
+SEND_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 2.0
+# Fewer, larger requests: a burst of a thousand small records goes out in a handful of them.
+BATCH_BYTES = 128 * 1024
+# A refused record goes to its dead-letter topic with headers of ours around it.
+ROOM_FOR_HEADERS = 64 * 1024
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class KafkaAwayError(ConnectionError):
+    """Kafka did not confirm in time; what was sent may or may not be there, and may be sent again."""
+
+
+class TopicMissingError(ConnectionError):
+    """The topic does not exist on this Kafka; create it with: baton topics, or deploy/topics."""
+
+
+class RecordRefusedError(Exception):
+    """Kafka will never take some of the records sent; the others of the same call have arrived."""
+
+    def __init__(self, topic: str, indexes: Sequence[int]) -> None:
+        super().__init__(f"{self.__doc__} ({topic}: {len(indexes)})")
+        self.topic = topic
+        self.indexes = tuple(indexes)
+
+
+class RecordTooLargeError(RecordRefusedError):
+    """Kafka will never take some of the records sent, because they are too large; the others have arrived."""
+
+
+class Producer:
+    """Sends with acks from all replicas; connects when first used, and anew after any failure."""
+
+    def __init__(self, settings: ServiceSettings, service: str) -> None:
+        self._settings = settings
+        self._client_id = f"baton-{service}"
+        self._inner: AIOKafkaProducer | None = None
+        self._known: set[str] = set()
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect now rather than at the first record; raises KafkaAwayError when Kafka is away."""
+        await self._connected()
+
+    async def stop(self) -> None:
+        inner, self._inner = self._inner, None
+        if inner is not None:
+            await _close(inner)
+
+    async def send_many(
+        self,
+        topic: str,
+        items: Sequence[Outgoing],
+        *,
+        timeout: float = SEND_TIMEOUT,  # noqa: ASYNC109
+    ) -> None:
+        """Send them all and return when all have arrived; what was refused is raised after the rest has."""
+        if not items:
+            return
+        inner: AIOKafkaProducer | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                inner = await self._connected()
+                await self._must_exist(inner, topic)
+                errors = await self._send(inner, self._settings.topic(topic), items)
+        except TimeoutError:
+            await self._discard(inner)
+            raise KafkaAwayError(f"Kafka did not confirm within {timeout:.0f} s.") from None
+        await self._judge(inner, topic, errors)
+
+    async def _send(
+        self, inner: AIOKafkaProducer, topic: str, items: Sequence[Outgoing]
+    ) -> dict[int, BaseException]:
+        errors: dict[int, BaseException] = {}
+        flying: dict[int, asyncio.Future[Any]] = {}
+        for index, item in enumerate(items):
+            # Kafka knows records with neither key nor value, aiokafka does not.
+            value = b"" if item.value is None and item.key is None else item.value
+            try:
+                flying[index] = await inner.send(
+                    topic, value, item.key, item.partition, item.timestamp_ms, item.headers
+                )
+            except KafkaError as error:
+                errors[index] = error
+                if not isinstance(error, _TOO_LARGE):
+                    break
+        outcomes = zip(flying, await asyncio.gather(*flying.values(), return_exceptions=True), strict=True)
+        return errors | {index: outcome for index, outcome in outcomes if isinstance(outcome, BaseException)}
+
+    async def _judge(self, inner: AIOKafkaProducer, topic: str, errors: dict[int, BaseException]) -> None:
+        if not errors:
+            return
+        # A batch the broker refused leaves a gap in the idempotent producer's numbers; only a new one helps.
+        await self._discard(inner)
+        refused = [
+            index for index, error in errors.items() if isinstance(error, (*_TOO_LARGE, InvalidMessageError))
+        ]
+        for index, error in errors.items():
+            if index not in refused:
+                raise KafkaAwayError(f"Kafka did not take a record: {error_name(error)}.") from None
+        too_large = any(isinstance(errors[index], _TOO_LARGE) for index in refused)
+        raise (RecordTooLargeError if too_large else RecordRefusedError)(topic, sorted(refused))
+
+    async def _connected(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._inner is None:
+                inner = AIOKafkaProducer(
+                    bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+                    client_id=self._client_id,
+                    acks="all",
+                    enable_idempotence=self._settings.kafka_idempotence,
+                    max_batch_size=BATCH_BYTES,
+                    max_request_size=2 * self._settings.max_record_bytes + ROOM_FOR_HEADERS,
+                )
+                try:
+                    await inner.start()
+                except BaseException as error:
+                    await _close(inner)
+                    if isinstance(error, KafkaError):
+                        raise KafkaAwayError(f"Kafka cannot be reached: {error_name(error)}.") from None
+                    raise
+                self._inner = inner
+            return self._inner
+
+    async def _must_exist(self, inner: AIOKafkaProducer, topic: str) -> None:
+        # Asking aiokafka for one unknown topic would have the broker create it, with one partition.
+        if topic in self._known:
+            return
+        cluster = await inner.client.fetch_all_metadata()
+        if self._settings.topic(topic) not in cluster.topics():
+            raise TopicMissingError(f"The topic {self._settings.topic(topic)} does not exist on this Kafka.")
+        self._known.add(topic)
+
+    async def _discard(self, inner: AIOKafkaProducer | None) -> None:
+        if inner is not None and self._inner is inner:
+            self._inner = None
+            await _close(inner)
+
+
+async def _close(inner: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await inner.stop()
+    except (TimeoutError, KafkaError):
+        # stop() waits for what was never confirmed. Without it the task that sends would live on.
+        if inner._sender.sender_task is not None:  # noqa: SLF001
+            await inner._sender.close()  # noqa: SLF001
+        await inner.client.close()

@@ -1,0 +1,90 @@
+"""What every service does beside its work: see who answers, and mark how far it has got."""
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from services.chassis import clock, metrics, migrations
+from services.chassis.kafka import Admin, KafkaAwayError
+from services.chassis.logs import error_name
+from services.chassis.loops import run_forever
+from services.chassis.postgres import Pool, is_transient
+
+if TYPE_CHECKING:
+    from services.chassis.service import Service
+
+REACH_INTERVAL = 5.0
+LONGEST_PAUSE = 5.0
+PATIENCE = 4.0
+
+
+async def reach(service: "Service") -> None:
+    """See, for ever, whether Postgres and Kafka answer."""
+    await run_forever(
+        "reach",
+        partial(reach_once, service),
+        service.progress,
+        every=REACH_INTERVAL,
+        registry=service.registry,
+    )
+
+
+async def reach_once(service: "Service") -> None:
+    """A broker that came back with nothing is given everything again."""
+    reachable = service.registry.gauge(metrics.REACHABLE)
+    postgres = await postgres_answers(service.pool)
+    kafka = await kafka_answers(service.admin)
+    reachable.labels("postgres").set(postgres is None)
+    reachable.labels("kafka").set(kafka is None)
+    if kafka is not None:
+        # Whoever reads from Kafka waits for it; that is progress.
+        for subscriber in service.subscribers:
+            service.progress.beat(subscriber.name)
+    elif postgres is None:
+        await service.relay.on_cluster(await service.admin.cluster_id())
+
+
+async def mark(service: "Service") -> None:
+    """Write, for ever, how far the partitions in which nothing happens are applied."""
+    await run_forever(
+        "mark",
+        partial(mark_once, service),
+        service.progress,
+        every=service.settings.mark_interval,
+        retry_max=LONGEST_PAUSE,
+        registry=service.registry,
+    )
+
+
+async def mark_once(service: "Service") -> None:
+    await service.marks.cover_idle(service.pool, service.admin, service.subscribers)
+    async with service.pool.acquire() as db:
+        lowest = await service.marks.lowest(db)
+        now = await clock.now(db)
+    if lowest is not None:
+        age = (now - lowest).total_seconds()
+        service.registry.gauge(metrics.MARK_AGE).labels(service.name).set(age)
+
+
+async def postgres_answers(pool: Pool) -> str | None:
+    """Nothing when Postgres answers and holds the schema this program knows; else what is wrong."""
+    try:
+        async with asyncio.timeout(PATIENCE), pool.acquire() as db:
+            await migrations.check(db)
+    except migrations.SchemaError as error:
+        return str(error)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        return f"Postgres does not answer: {error_name(error)}."
+    return None
+
+
+async def kafka_answers(admin: Admin) -> str | None:
+    """Nothing when Kafka answers; else what is wrong."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await admin.cluster_id()
+    except (KafkaAwayError, TimeoutError) as error:
+        return f"Kafka does not answer: {error_name(error)}."
+    return None
