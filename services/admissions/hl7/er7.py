@@ -1,0 +1,167 @@
+"""ER7, the vertical-bar encoding of HL7 v2: from bytes to segments; knows no event and no patient."""
+
+import hashlib
+from collections.abc import Mapping
+
+from services.admissions.domain.model import Rejection
+from services.admissions.hl7 import charsets
+from services.admissions.hl7.dialect import UNUSED, Dialect
+
+MAX_SIZE = 1024 * 1024
+"""The largest message that is read, in bytes."""
+
+FRAMING = b"\x0b\x1c\r\n"
+"""Start and end of an MLLP frame, and the line ends around a message."""
+
+_BOM = b"\xef\xbb\xbf"
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"M\0S\0H\0", b"\0M\0S\0H", b"M\0\0\0S\0", b"\0\0\0M\0\0")
+
+_NOT_HL7 = Rejection("not_hl7", "The message does not begin with an MSH segment.", "MSH")
+_NO_SEPARATOR = Rejection("not_hl7", "MSH-1 is not a usable field separator.", "MSH", 1)
+_NO_ENCODING = Rejection("not_hl7", "MSH-2 does not name usable encoding characters.", "MSH", 2)
+_TOO_LARGE = Rejection("too_large", f"The message is larger than {MAX_SIZE} bytes.")
+_SEVERAL = Rejection(
+    "several_messages", "The record holds more than one MSH segment; send one message each.", "MSH"
+)
+_WIDE_CHARSET = Rejection(
+    "unsupported_charset", "The message is written in a multi-byte form of Unicode.", "MSH", 18
+)
+_CHARSET = Rejection(
+    "unsupported_charset",
+    "MSH-18 names a character set that this feed is not set up for; add it to `charsets` of the feed profile.",
+    "MSH",
+    18,
+)
+
+
+class Message:
+    """One message, split into segments; fields are split when asked for.
+
+    `lines` are the segments after MSH in their order, `header` the fields of MSH by their numbers.
+    `fingerprint` is SHA-256 over the message without MSH-7, MSH-10 and the kind of line ends, so that a
+    retransmission is known under a new control id.
+    """
+
+    __slots__ = ("dialect", "fingerprint", "flags", "header", "lines")
+
+    def __init__(self, dialect: Dialect, lines: list[str], fingerprint: str, flags: list[str]) -> None:
+        self.dialect = dialect
+        self.header = dialect.header(lines[0])
+        self.lines = lines[1:]
+        self.fingerprint = fingerprint
+        self.flags = flags
+
+    def first(self, name: str) -> list[str] | None:
+        """The fields of the first segment of this name."""
+        for line in self.lines:
+            if line.startswith(name):
+                return self.dialect.fields(line)
+        return None
+
+
+def read(
+    data: bytes, fallback_charset: str = "cp1252", charsets_by_name: Mapping[str, str] | None = None
+) -> Message | Rejection:
+    """Split one message. Framing bytes, a byte-order mark and blank segments are dropped; NUL too."""
+    if len(data) > MAX_SIZE:
+        return _TOO_LARGE
+    body = data.strip(FRAMING)
+    if body.startswith(_WIDE):
+        return _WIDE_CHARSET
+    if b"\0" in body:
+        body = body.replace(b"\0", b"")
+    body = body.removeprefix(_BOM)
+    fault = _fault_of_header(body)
+    if fault is not None:
+        return fault
+    flags: list[str] = []
+    segments = _segments(body, flags)
+    marks = _marks(segments[0])
+    if isinstance(marks, Rejection):
+        return marks
+    header = segments[0].split(body[3:4])
+    declared = header[17].decode("latin-1") if len(header) > 17 else ""
+    if marks[1:2]:
+        declared = declared.split(marks[1])[0]
+    whole = b"\r".join(segments)
+    text = charsets.decode(whole, declared, fallback_charset, charsets_by_name or {})
+    if text is None:
+        return _CHARSET
+    if text.flag is not None:
+        flags.append(text.flag)
+    lines = text.text.split("\r")
+    # A codec that moves the marks themselves would leave nothing to split by.
+    if lines[0][3:4] != chr(body[3]):
+        return _CHARSET
+    if b"\rMSH" + body[3:4] in whole:
+        return _SEVERAL
+    dialect = Dialect(chr(body[3]), marks, text.codec)
+    return Message(dialect, lines, _fingerprint(header, body[3:4], whole, len(segments[0])), flags)
+
+
+def sender_of(data: bytes) -> tuple[str, str]:
+    """MSH-3 and MSH-4 (namespace, else universal id) of bytes that may be anything; "" where unreadable."""
+    body = data[:4096].lstrip(FRAMING).removeprefix(_BOM)
+    if _fault_of_header(body) is not None:
+        return "", ""
+    line = body.split(b"\r", 1)[0].split(b"\n", 1)[0]
+    marks = _marks(line)
+    if isinstance(marks, Rejection):
+        return "", ""
+    dialect = Dialect(chr(body[3]), marks)
+    header = dialect.header(line.decode("ascii", errors="replace").replace("\0", ""))
+    return dialect.organisation(header[3]), dialect.organisation(header[4])
+
+
+def _fault_of_header(body: bytes) -> Rejection | None:
+    if body[:3] != b"MSH":
+        return _NOT_HL7
+    separator = body[3:4]
+    if (
+        not separator
+        or separator.isalnum()
+        or separator[0] <= 0x20
+        or separator[0] >= 0x7F
+        or separator == b'"'
+    ):
+        return _NO_SEPARATOR
+    return None
+
+
+def _segments(body: bytes, flags: list[str]) -> list[bytes]:
+    """CR ends segments where there is one, and a line feed is then text but for one that follows a CR."""
+    if b"\r" in body:
+        segments = body.split(b"\r")
+        if b"\n" in body:
+            segments = [segment.removeprefix(b"\n") for segment in segments]
+    elif b"\n" in body:
+        segments = body.split(b"\n")
+        flags.append("lf_terminated")
+    else:
+        return [body]
+    return [segment for segment in segments if not segment.isspace() and segment]
+
+
+def _marks(line: bytes) -> str | Rejection:
+    """MSH-2: distinct printable marks, in the standard's order; a shorter one leaves the later marks unused."""
+    raw = line[4:].split(line[3:4], 1)[0]
+    if len(raw) > 5 or not raw.isascii():
+        return _NO_ENCODING
+    marks = raw.decode("ascii")
+    usable = all(mark.isprintable() and not mark.isalnum() and mark not in ' "' for mark in marks)
+    if not usable or len(set(marks)) < len(marks):
+        return _NO_ENCODING
+    return marks
+
+
+def _fingerprint(header: list[bytes], separator: bytes, whole: bytes, header_size: int) -> str:
+    header = [*header]
+    for number in (7, 10):
+        if number <= len(header):
+            header[number - 1] = b""
+    digest = hashlib.sha256(separator.join(header))
+    digest.update(whole[header_size:])
+    return digest.hexdigest()
+
+
+__all__ = ["FRAMING", "MAX_SIZE", "UNUSED", "Message", "read", "sender_of"]

@@ -1,0 +1,147 @@
+"""PV1, PV2 and DG1: what a message says of the visit."""
+
+from msgspec import UNSET, Struct, UnsetType
+
+from services.admissions.domain.feed import FeedProfile
+from services.admissions.domain.model import DiagnosisEntry, DispositionCode, Place, Text, Time
+from services.admissions.hl7 import disposition
+from services.admissions.hl7.datatypes import clinician, place
+from services.admissions.hl7.dialect import Dialect
+from services.admissions.hl7.times import Times
+
+# Table 0004 spelled out, as some senders do.
+_CLASS_WORDS = {
+    "EMERGENCY": "E",
+    "INPATIENT": "I",
+    "OUTPATIENT": "O",
+    "PREADMIT": "P",
+    "RECURRING": "R",
+    "RECURRING PATIENT": "R",
+    "OBSTETRICS": "B",
+    "COMMERCIAL ACCOUNT": "C",
+    "NOT APPLICABLE": "N",
+    "UNKNOWN": "U",
+}
+_DIAGNOSIS_WORDS = {"ADMITTING": "A", "WORKING": "W", "FINAL": "F"}
+
+
+class VisitRules(Struct, frozen=True, gc=False):
+    """What a feed profile says of visits, prepared for look-up."""
+
+    observation_classes: frozenset[str]
+    observation_types: frozenset[str]
+    dispositions: disposition.DispositionRules
+
+
+def rules_of(profile: FeedProfile) -> VisitRules:
+    return VisitRules(
+        observation_classes=frozenset(word.upper() for word in profile.observation_classes),
+        observation_types=frozenset(word.upper() for word in profile.observation_types),
+        dispositions=disposition.rules_of(profile),
+    )
+
+
+class Stated(Struct, gc=False):
+    """What one PV1 states; everything UNSET where there is no PV1."""
+
+    patient_class: Text = UNSET
+    observation: bool = False
+    admission_type: Text = UNSET
+    admit_source: Text = UNSET
+    hospital_service: Text = UNSET
+    attending: Text = UNSET
+    location: Place | None | UnsetType = UNSET
+    prior_location: Place | None | UnsetType = UNSET
+    admit_at: Time = UNSET
+    discharge_at: Time = UNSET
+    disposition: DispositionCode | None | UnsetType = UNSET
+
+
+NOTHING = Stated()
+
+
+def read(pv1: list[str], dialect: Dialect, times: Times, rules: VisitRules, *, may_null: bool) -> Stated:
+    """PV1 by the numbers of its fields. Nulls that could undo care count only where the event allows it."""
+    patient_class, observation = _class(pv1, dialect, rules)
+    discharge_at = times.read(_last(pv1[45], dialect), "PV1-45") if pv1[45] else UNSET
+    stated = disposition.read(pv1[36], dialect, rules.dispositions) if pv1[36] else UNSET
+    if stated == disposition.UNKNOWN:
+        times.flag(disposition.UNCONFIRMED)
+    if not may_null:
+        patient_class = patient_class or UNSET
+        discharge_at = discharge_at or UNSET
+        stated = stated or UNSET
+    return Stated(
+        patient_class=patient_class,
+        observation=observation,
+        admission_type=dialect.coded(pv1[4]),
+        admit_source=dialect.coded(pv1[14]),
+        hospital_service=dialect.coded(pv1[10]),
+        attending=_attending(pv1[7], dialect),
+        location=_place(pv1[3], dialect),
+        prior_location=_place(pv1[6], dialect),
+        admit_at=times.read(pv1[44], "PV1-44") if pv1[44] else UNSET,
+        discharge_at=discharge_at,
+        disposition=stated,
+    )
+
+
+def _class(pv1: list[str], dialect: Dialect, rules: VisitRules) -> tuple[Text, bool]:
+    """PV1-2, and whether it or PV1-18 says observation, for which table 0004 has no code of its own."""
+    stated = dialect.coded(pv1[2])
+    if not stated:
+        return stated, False
+    word = stated.upper()
+    if word in rules.observation_classes:
+        return word, True
+    code = _CLASS_WORDS.get(word, word)
+    if code != "O" or not pv1[18]:
+        return code, False
+    kind = dialect.coded(pv1[18])
+    return code, bool(kind) and str(kind).upper() in rules.observation_types
+
+
+def _last(field: str, dialect: Dialect) -> str:
+    """PV1-45 repeated in 2.4 to 2.5.1: the last repetition with a value is the discharge that counts."""
+    if dialect.repetition not in field:
+        return field
+    filled = [part for part in dialect.repetitions(field) if dialect.first(dialect.components(part)[0])]
+    return filled[-1] if filled else dialect.repetitions(field)[0]
+
+
+def _attending(field: str, dialect: Dialect) -> Text:
+    if not field:
+        return UNSET
+    return clinician(field, dialect) or (None if dialect.is_null(field) else UNSET)
+
+
+def _place(field: str, dialect: Dialect) -> Place | None | UnsetType:
+    if not field:
+        return UNSET
+    return place(field, dialect) or (None if dialect.is_null(field) else UNSET)
+
+
+def diagnoses(lines: list[str], dialect: Dialect) -> tuple[DiagnosisEntry, ...]:
+    """DG1, each with a code: DG1-3, its system from DG1-3.3 or the older DG1-2."""
+    found = []
+    for line in lines:
+        fields = dialect.fields(line)
+        parts = dialect.components(fields[3])
+        code = dialect.first(parts[0])
+        system = dialect.first(parts[2])
+        if not code:
+            # CWE.4 and CWE.6: the same in another system.
+            code, system = dialect.first(parts[3]), dialect.first(parts[5])
+        if not code:
+            continue
+        kind = dialect.coded(fields[6]) or None
+        found.append(
+            DiagnosisEntry(
+                code,
+                system or dialect.coded(fields[2]) or None,
+                _DIAGNOSIS_WORDS.get(kind.upper(), kind) if kind else None,
+                dialect.coded(fields[15]) or None,
+                dialect.coded(fields[21]) or None,
+            )
+        )
+    return tuple(found)
