@@ -121,7 +121,8 @@ class PlannedReadmission(Struct, frozen=True, gc=False, omit_defaults=True):
 class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     """An episode that ought to exist. `anchor` is empty for a discharge, the event key of a move for a handoff.
 
-    `closed` holds (reason, instant) where it has ended.
+    `closed` holds (reason, instant) where it has ended. `opens_at` is set where nothing was said of the
+    destination: the episode waits until then for a word, unless it is open already.
     """
 
     visit_id: UUID
@@ -136,6 +137,7 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     deadlines: tuple[PlannedDeadline, ...] = ()
     closed: tuple[str, datetime] | None = None
     readmission: PlannedReadmission | None = None
+    opens_at: datetime | None = None
 
 
 class Plan(Struct, frozen=True, gc=False):

@@ -1,0 +1,138 @@
+"""How the row of one deadline goes on from what it was to what it ought to be; knows nothing of its neighbours."""
+
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.transitions.domain.identity import deadline_id
+from services.transitions.domain.model import DeadlineRow, PlannedDeadline, WarningAt
+
+OWED = frozenset({"pending", "missed"})
+FIRED = frozenset({"missed", "attempted"})
+ENDED = frozenset({"void", "superseded"})
+
+
+class Moment(Struct, frozen=True, gc=False):
+    """What is known up to when: all before `as_of`, and the newest of it arrived at `arrival`."""
+
+    as_of: datetime
+    arrival: datetime
+
+
+def voided(row: DeadlineRow, moment: Moment) -> DeadlineRow:
+    if row.status == "void":
+        return replace(row)
+    return replace(
+        row, status="void", settled_at=moment.arrival, known_at=moment.arrival, owed=False, behind=False
+    )
+
+
+def carried(
+    row: DeadlineRow | None, planned: PlannedDeadline, episode: str, moment: Moment, *, quiet: bool
+) -> DeadlineRow:
+    """The next state of a deadline. `quiet`: once missed and over it is nobody's work again, whatever comes back."""
+    status, settled_at = _status(row, planned, moment)
+    owed = status in OWED and planned.owed
+    generation = row.generation if row else 0
+    learned, known = planned.learned_at, planned.learned_at
+    if status in FIRED:
+        known = max(planned.due_at, learned)
+    elif status != "pending":
+        known = moment.arrival
+    if row is not None:
+        if quiet and row.status == status == "missed" and not row.owed:
+            owed = False
+        again = owed and not row.owed and row.status == status == "missed"
+        learned, known = _known(row, planned, status, moment, again=again, owed=owed)
+        reopened = row.status not in OWED and status in OWED
+        generation += reopened or again or _undone(row, planned, status, moment)
+    same = row is not None and row.due_at == planned.due_at and row.status == status
+    warned = _warned(row, planned, status, settled_at, moment)
+    return DeadlineRow(
+        deadline_id=deadline_id(episode, planned.kind),
+        episode_id=episode,
+        kind=planned.kind,
+        status=status,
+        due_at=planned.due_at,
+        becomes=planned.becomes,
+        settled_at=settled_at,
+        generation=generation,
+        late_known=planned.due_at < learned,
+        provisional=planned.provisional,
+        owed=owed,
+        behind=row.behind if row and same else False,
+        because=planned.because,
+        severity=planned.severity,
+        warnings=planned.warnings,
+        warned=warned,
+        warned_at=planned.warnings[warned - 1].at if warned else None,
+        hold_until=row.hold_until if row and same and status != "pending" else planned.hold_until,
+        learned_at=learned,
+        known_at=known,
+        revision=row.revision if row else 0,
+    )
+
+
+def _status(row: DeadlineRow | None, planned: PlannedDeadline, moment: Moment) -> tuple[str, datetime | None]:
+    if planned.settled:
+        return planned.settled
+    fired = row is not None and row.status in FIRED and row.due_at == planned.due_at
+    if fired or planned.due_at < moment.as_of:
+        return planned.becomes, planned.due_at
+    return "pending", None
+
+
+def _known(
+    row: DeadlineRow, planned: PlannedDeadline, status: str, moment: Moment, *, again: bool, owed: bool
+) -> tuple[datetime, datetime]:
+    """When the due time was learned, and when the present status."""
+    if row.status in ENDED and status not in ENDED:
+        learned = cause(planned.learned_at, row.known_at, moment)
+    elif again:
+        learned = moment.arrival
+    elif row.due_at == planned.due_at:
+        learned = row.learned_at
+    else:
+        learned = planned.learned_at
+    if (
+        status == row.status
+        and owed == row.owed
+        and (row.due_at == planned.due_at or status not in {"pending", *FIRED})
+    ):
+        return learned, row.known_at
+    if status == "pending":
+        return learned, learned
+    ran_out = status in FIRED and (
+        row.status == "pending" or row.due_at != planned.due_at or row.status in ENDED
+    )
+    return learned, max(planned.due_at, learned) if ran_out else moment.arrival
+
+
+def cause(learned: datetime, ended: datetime, moment: Moment) -> datetime:
+    """The arrival that brought something back: what was learned after it had ended, else the newest input."""
+    return learned if learned > ended else moment.arrival
+
+
+def _undone(row: DeadlineRow, planned: PlannedDeadline, status: str, moment: Moment) -> bool:
+    """Someone was told, and the due time has moved away from it: that alert is not about this any more."""
+    if status != "pending" or planned.due_at <= row.due_at:
+        return False
+    return row.status == "missed" or _warned(row, planned, status, None, moment) < row.warned
+
+
+def _warned(
+    row: DeadlineRow | None,
+    planned: PlannedDeadline,
+    status: str,
+    settled_at: datetime | None,
+    moment: Moment,
+) -> int:
+    """How many of the warnings have come true: before what settled it, or before now and as far as already said."""
+    until = settled_at or moment.as_of
+    said = row.warned_at if row and row.warned and status == "pending" else None
+    return sum(_past(warning, until, said) for warning in planned.warnings)
+
+
+def _past(warning: WarningAt, until: datetime, said: datetime | None) -> bool:
+    return warning.at < until or (said is not None and warning.at <= said)

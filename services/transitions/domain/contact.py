@@ -1,0 +1,42 @@
+"""Conversations and tries after a discharge: what satisfies, what was an attempt, what does not count."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from services.transitions.domain.model import Deed
+from services.transitions.domain.protocol import ContactRule
+
+
+def since(deeds: Sequence[Deed], start: datetime, until: datetime | None) -> list[Deed]:
+    """Contacts from the discharge on; what was said before it prepares it and follows nothing up."""
+    return [
+        deed
+        for deed in deeds
+        if deed.type == "contact_attempted"
+        and deed.occurred_at >= start
+        and (until is None or deed.occurred_at < until)
+    ]
+
+
+def reached_at(rule: ContactRule, contacts: Iterable[Deed]) -> datetime | None:
+    """The first conversation that satisfies. A refusal is one where the rule says so: they have talked."""
+    for contact in contacts:
+        if contact.outcome in rule.outcomes and contact.channel in rule.channels:
+            return contact.occurred_at
+    return None
+
+
+def tries(rule: ContactRule, contacts: Iterable[Deed]) -> list[datetime]:
+    return [contact.occurred_at for contact in contacts if contact.outcome not in rule.no_attempt]
+
+
+def tried_enough(rule: ContactRule, tried: Iterable[datetime], due: datetime, gap: timedelta) -> bool:
+    """Two or more separate timely attempts keep the service reportable (CMS on CPT 99495).
+
+    Redialling at once is one attempt: they are separate when `gap` lies between them.
+    """
+    separate, last = 0, None
+    for at in tried:
+        if at < due and (last is None or at - last >= gap):
+            separate, last = separate + 1, at
+    return 0 < rule.attempts <= separate

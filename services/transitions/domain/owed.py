@@ -1,0 +1,125 @@
+"""From a rule and a start to a due time, its derivation in words and its warnings; knows nothing of what was done."""
+
+from datetime import date, datetime, timedelta
+from typing import assert_never
+
+from msgspec import Struct
+
+from schemas.reference.facilities import Facility
+from services.transitions.domain import calendar
+from services.transitions.domain.model import WarningAt
+from services.transitions.domain.protocol import (
+    AfterStart,
+    BeforeDue,
+    DayEnds,
+    DeadlineRule,
+    Elapsed,
+    OnBusinessDay,
+    OnDay,
+    WarningRule,
+)
+
+WORK = "P3"
+
+
+class Start(Struct, frozen=True, gc=False):
+    """What the clock runs from: `what` names it in a sentence."""
+
+    at: datetime
+    what: str
+    facility: Facility
+
+
+def due_at(rule: DeadlineRule, start: Start) -> tuple[datetime, str]:
+    """The exclusive upper bound of the deadline, and how it came about."""
+    due, zone = rule.due, start.facility.tz
+    if isinstance(due, Elapsed):
+        when = calendar.say_instant(start.at, zone)
+        return start.at + due.within, f"{_say_span(due.within)} after the {start.what} of {when}"
+    day = calendar.local_date(start.at, zone)
+    if isinstance(due, DayEnds):
+        last = day + timedelta(days=due.days)
+        because = (
+            f"to the end of {calendar.say_day(last)}, {_count(due.days, 'day')} after the {start.what} of "
+        )
+        return calendar.end_of_day(last, zone), because + calendar.say_day(day)
+    closures = start.facility.extra_holidays
+    last = calendar.nth_business_day(day, due.days, closures)
+    because = (
+        f"{_count(due.days, 'business day')} after the {start.what} of {calendar.say_day(day)}, "
+        f"to the end of {calendar.say_day(last)}"
+    )
+    return calendar.end_of_day(last, zone), because + _say_closed(
+        calendar.holidays_between(day, last, closures)
+    )
+
+
+def warnings(
+    rule: DeadlineRule, start: Start, due: datetime, *, attempts: list[datetime], page: bool
+) -> list[WarningAt]:
+    """Every instant at which it is true that time is running out. One outside the deadline's span says nothing.
+
+    Without `page` none is louder than work for the list.
+    """
+    found = []
+    for warning in rule.warnings:
+        at = _warns_at(warning, start, due)
+        if start.at < at < due and not (warning.unless_attempted and attempts and attempts[0] < at):
+            found.append(WarningAt(at, cap(warning.severity, page=page)))
+    found.sort(key=lambda warning: warning.at)
+    return found
+
+
+def severity(rule: DeadlineRule, *, facility: Facility, unit: str | None, high_risk: bool, page: bool) -> str:
+    """How loud a miss is."""
+    level = rule.severity
+    if rule.elsewhere and facility.handoff_units != "all" and unit not in facility.handoff_units:
+        level = rule.elsewhere
+    elif rule.low_risk and not high_risk:
+        level = rule.low_risk
+    return cap(level, page=page)
+
+
+def cap(level: str, *, page: bool) -> str:
+    """P1 is the loudest; what rests on something unconfirmed never pages."""
+    return level if page else max(level, WORK)
+
+
+def _warns_at(warning: WarningRule, start: Start, due: datetime) -> datetime:
+    when, zone = warning.when, start.facility.tz
+    match when:
+        case BeforeDue():
+            return due - when.lead
+        case AfterStart():
+            return start.at + when.wait
+        case OnBusinessDay():
+            day = calendar.local_date(start.at, zone)
+            day = calendar.nth_business_day(day, when.day, start.facility.extra_holidays)
+            return calendar.at_local(day, when.clock, zone)
+        case OnDay():
+            day = calendar.local_date(start.at, zone) + timedelta(days=when.day)
+            return calendar.at_local(day, when.clock, zone)
+        case _:
+            assert_never(when)
+
+
+def _say_closed(days: tuple[date, ...]) -> str:
+    if not days:
+        return ""
+    names = [calendar.say_day(day, year=False) for day in days]
+    if len(names) == 1:
+        return f"; {names[0]} is a holiday"
+    return f"; {', '.join(names[:-1])} and {names[-1]} are holidays"
+
+
+def _say_span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    if seconds % 3600 == 0 and seconds > 3600:
+        return _count(seconds // 3600, "hour")
+    if seconds % 60 == 0:
+        return _count(seconds // 60, "minute")
+    return _count(seconds, "second")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,166 @@
+"""Everything one patient is owed, from stays, deeds, protocol and calendar; knows nothing of what was planned before."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from schemas.reference.facilities import Facilities
+from services.transitions.domain import contact, episodes, handoff, readmission
+from services.transitions.domain.deadline import PastDeeds, plan_deadline
+from services.transitions.domain.episodes import Draft
+from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
+from services.transitions.domain.protocol import Protocol
+
+
+class _Rules(Struct, frozen=True, gc=False):
+    protocol: Protocol
+    facilities: Facilities
+    as_of: datetime
+
+
+def plan(
+    stays: Sequence[Stay],
+    deeds: Sequence[Deed],
+    *,
+    protocol: Protocol,
+    facilities: Facilities,
+    as_of: datetime,
+) -> Plan:
+    """Plan one patient. Stays and deeds in any order.
+
+    Time passing decides nothing here but which thirty-day windows have ended. An episode with `opens_at`
+    later than `as_of` is not to be opened yet. Shadow and test stays are planned beside the live ones and
+    neither sees the other. What someone says they will have done counts for nothing.
+    """
+    rules = _Rules(protocol, facilities, as_of)
+    skew = protocol.engine.clock_skew
+    done = [deed for deed in deeds if deed.occurred_at <= deed.at + skew]
+    done.sort(key=lambda deed: (deed.occurred_at, deed.at, deed.action_id))
+    planned: list[PlannedEpisode] = []
+    judged: list[tuple[UUID, PlannedReadmission]] = []
+    turns: list[datetime] = []
+    for live in (True, False):
+        group = [stay for stay in stays if stay.live is live]
+        if group:
+            _plan_group(group, done, rules, planned, judged, turns)
+    planned.sort(key=lambda episode: (episode.opened_at, str(episode.visit_id), episode.kind, episode.anchor))
+    judged.sort(key=lambda pair: (pair[1].at, str(pair[0]), str(pair[1].visit_id)))
+    return Plan(tuple(planned), tuple(judged), min((at for at in turns if at > as_of), default=None))
+
+
+def _plan_group(
+    stays: Sequence[Stay],
+    deeds: Sequence[Deed],
+    rules: _Rules,
+    planned: list[PlannedEpisode],
+    judged: list[tuple[UUID, PlannedReadmission]],
+    turns: list[datetime],
+) -> None:
+    protocol, facilities = rules.protocol, rules.facilities
+    died_at = readmission.death_of(stays)
+    history = readmission.History(stays, protocol, facilities, died_at)
+    verdicts = history.verdicts()
+    judged += verdicts
+    drafts: dict[UUID, list[Draft]] = defaultdict(list)
+    for stay in stays:
+        mine = drafts[stay.root_id]
+        mine += episodes.of_transfers(stay, protocol=protocol, facilities=facilities, died_at=died_at)
+        follow_up = episodes.of_discharge(
+            stay,
+            protocol=protocol,
+            facilities=facilities,
+            died_at=died_at,
+            back_at=history.back_at(stay),
+            as_of=rules.as_of,
+        )
+        if follow_up:
+            mine.append(follow_up)
+    for root, mine in drafts.items():
+        if mine:
+            mine.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
+            planned += _with_deeds(mine, [deed for deed in deeds if deed.root_id == root], protocol, verdicts)
+            turns += [at for draft in mine for at in _turns(draft)]
+
+
+def _with_deeds(
+    drafts: Sequence[Draft],
+    deeds: Sequence[Deed],
+    protocol: Protocol,
+    verdicts: Sequence[tuple[UUID, PlannedReadmission]],
+) -> list[PlannedEpisode]:
+    """The episodes of one visit number, of all its generations, with what people did about them."""
+    waived: dict[tuple[int, str], datetime] = {}
+    if deeds:
+        handoff.acknowledge(drafts, deeds, protocol.engine.ack_lead)
+        waived = handoff.waivers(drafts, deeds)
+        for draft in drafts:
+            if draft.end and draft.acknowledged_at and draft.acknowledged_at >= draft.end.at:
+                draft.acknowledged_at = None  # it was over: whoever took over later took over something else
+    return [
+        _episode(
+            draft,
+            _contacts(drafts, n, deeds),
+            {kind: at for (m, kind), at in waived.items() if m == n},
+            protocol,
+            verdicts,
+        )
+        for n, draft in enumerate(drafts)
+    ]
+
+
+def _contacts(drafts: Sequence[Draft], n: int, deeds: Sequence[Deed]) -> Sequence[Deed]:
+    """Who was spoken with between this discharge and what ended it, or the next discharge under the same number."""
+    draft = drafts[n]
+    if draft.anchor or not deeds:
+        return ()
+    ends = [later.start.at for later in drafts[n + 1 :] if not later.anchor]
+    if draft.end:
+        ends.append(draft.end.at)
+    return contact.since(deeds, draft.start.at, min(ends, default=None))
+
+
+def _episode(
+    draft: Draft,
+    contacts: Sequence[Deed],
+    waived: dict[str, datetime],
+    protocol: Protocol,
+    verdicts: Sequence[tuple[UUID, PlannedReadmission]],
+) -> PlannedEpisode:
+    stay, end, taken = draft.stay, draft.end, draft.acknowledged_at
+    deadlines = tuple(
+        plan_deadline(rule, draft, PastDeeds(contacts, waived.get(rule.kind)), protocol)
+        for rule in draft.opening.deadlines
+    )
+    closed = ("completed", taken) if taken else (end.reason, end.at) if end else None
+    return PlannedEpisode(
+        visit_id=stay.visit_id,
+        kind=draft.opening.episode,
+        anchor=draft.anchor,
+        opened_at=draft.start.at,
+        learned_at=max((deadline.learned_at for deadline in deadlines), default=draft.learned_at),
+        facility=draft.facility,
+        team=draft.start.facility.team,
+        unit=draft.unit,
+        live=stay.live,
+        deadlines=deadlines,
+        closed=closed,
+        readmission=None if draft.anchor else _verdict_on(stay, verdicts),
+        opens_at=draft.opens_at,
+    )
+
+
+def _verdict_on(stay: Stay, verdicts: Sequence[tuple[UUID, PlannedReadmission]]) -> PlannedReadmission | None:
+    """The first inpatient start that counts against this stay, else the first revisit."""
+    mine = [verdict for visit_id, verdict in verdicts if visit_id == stay.visit_id]
+    return min(mine, key=lambda v: (v.verdict in readmission.REVISITS, v.at, str(v.visit_id)), default=None)
+
+
+def _turns(draft: Draft) -> list[datetime]:
+    """The instants at which time alone changes this episode."""
+    turns = [draft.opens_at] if draft.opens_at else []
+    if draft.window_ends_at and not draft.end and not draft.acknowledged_at:
+        turns.append(draft.window_ends_at)
+    return turns

@@ -1,0 +1,137 @@
+"""A protocol of care as the plan reads it: which stay opens what, owed by when; knows nothing of its file."""
+
+from datetime import time, timedelta
+
+from msgspec import Struct
+
+UNKNOWN = "unknown"
+
+
+class Elapsed(Struct, frozen=True, gc=False):
+    """Hours on a watch, counted from the instant of discharge or transfer."""
+
+    within: timedelta
+
+
+class BusinessDays(Struct, frozen=True, gc=False):
+    """To the end of the n-th business day after the local date (CPT 99495: the contact within two)."""
+
+    days: int
+
+
+class DayEnds(Struct, frozen=True, gc=False):
+    """To the end of the n-th calendar day after the local date."""
+
+    days: int
+
+
+Due = Elapsed | BusinessDays | DayEnds
+
+
+class BeforeDue(Struct, frozen=True, gc=False):
+    """So long before the due time."""
+
+    lead: timedelta
+
+
+class AfterStart(Struct, frozen=True, gc=False):
+    """So long after the discharge or transfer."""
+
+    wait: timedelta
+
+
+class OnBusinessDay(Struct, frozen=True, gc=False):
+    """At a time of day on the n-th business day."""
+
+    day: int
+    clock: time
+
+
+class OnDay(Struct, frozen=True, gc=False):
+    """At a time of day on the n-th calendar day."""
+
+    day: int
+    clock: time
+
+
+class WarningRule(Struct, frozen=True, gc=False):
+    """When and how loudly to say that time is running out; `unless_attempted` spares whoever has tried."""
+
+    when: BeforeDue | AfterStart | OnBusinessDay | OnDay
+    severity: str
+    unless_attempted: bool = False
+
+
+class ContactRule(Struct, frozen=True, gc=False):
+    """Which conversations count, and after how many separate tries in vain the duty counts as attempted."""
+
+    outcomes: frozenset[str]
+    channels: frozenset[str]
+    no_attempt: frozenset[str]
+    attempts: int = 0
+
+
+class AckRule(Struct, frozen=True, gc=False):
+    """The receiver takes over; `read_back` asks that it was repeated back (Joint Commission PC.02.02.01 EP 2)."""
+
+    read_back: bool = True
+
+
+class DeadlineRule(Struct, frozen=True, gc=False):
+    """One dated obligation.
+
+    `severity` is that of a miss while the risk is high or unknown; `low_risk` that of a patient known to be
+    at low risk, `elsewhere` that in a unit the facility does not page for. None: no difference.
+    """
+
+    kind: str
+    due: Due
+    severity: str
+    met_by: ContactRule | AckRule
+    warnings: tuple[WarningRule, ...] = ()
+    low_risk: str | None = None
+    elsewhere: str | None = None
+
+
+class Opening(Struct, frozen=True, gc=False):
+    """What a discharge of some category, or a transfer, opens. `raised`: counts as high risk whatever the score."""
+
+    episode: str
+    deadlines: tuple[DeadlineRule, ...] = ()
+    provisional: bool = False
+    raised: bool = False
+
+
+class Engine(Struct, frozen=True, gc=False):
+    """Spans that belong to no single deadline."""
+
+    settle_window: timedelta
+    attempt_gap: timedelta
+    ed_to_ip_gap: timedelta
+    ack_lead: timedelta
+    clock_skew: timedelta
+    window_days: int
+    readmission_days: int
+
+
+class Protocol(Struct, frozen=True, gc=False):
+    """A whole protocol. `dispositions` maps a destination category to what opens, None where nothing does."""
+
+    name: str
+    version: int
+    engine: Engine
+    dispositions: dict[str, Opening | None]
+    transfer: Opening | None
+    unknown_kinds: frozenset[str]
+
+    @property
+    def label(self) -> str:
+        """What an episode keeps of the protocol it was opened under."""
+        return f"{self.name}@{self.version}"
+
+    def opening(self, category: str | None) -> Opening | None:
+        """What a discharge to this category opens; a category never heard of is as good as unknown."""
+        try:
+            return self.dispositions[category or UNKNOWN]
+        except KeyError:
+            return self.dispositions[UNKNOWN]

@@ -1,0 +1,197 @@
+"""What a later arrival of the same person means for an earlier stay. No verdict here is an HRRP result."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from schemas.reference.facilities import Facilities
+from services.transitions.domain import calendar
+from services.transitions.domain.episodes import GONE, left_at
+from services.transitions.domain.model import PlannedReadmission, Stay
+from services.transitions.domain.protocol import Protocol
+
+UNPLANNED = "readmit_suspected_unplanned"
+PLANNED = "readmit_suspected_planned"
+CHAIN = "transfer_chain"
+COMBINED = "same_day_combined"
+ED_REVISIT = "ed_revisit"
+OBS_REVISIT = "obs_revisit"
+
+REVISITS = frozenset({ED_REVISIT, OBS_REVISIT})
+
+_REVISITS = {"emergency": ED_REVISIT, "observation": OBS_REVISIT}
+_EMERGENCY = frozenset({"E", "1"})
+_ELECTIVE = frozenset({"C", "3"})
+
+
+class History:
+    """The stays of one person in order, read once for all verdicts."""
+
+    def __init__(
+        self, stays: Sequence[Stay], protocol: Protocol, facilities: Facilities, died_at: datetime | None
+    ) -> None:
+        self.engine = protocol.engine
+        self.facilities = facilities
+        self.died_at = died_at
+        known = [(begun, stay) for stay in stays if stay.state not in GONE and (begun := begun_at(stay))]
+        known.sort(key=lambda pair: (pair[0], str(pair[1].visit_id)))
+        self.stays = [stay for _, stay in known]
+        self.order = {stay.visit_id: n for n, stay in enumerate(self.stays)}
+        self.starts = {stay.visit_id: stay for stay in self.stays if self._counts_as_start(stay)}
+
+    def _counts_as_start(self, stay: Stay) -> bool:
+        """An A01 or A06 into acute inpatient care: post-acute stays are no readmissions (CMS measure 0506)."""
+        return (
+            _inpatient(stay) and stay.admit_learned_at is not None and self.facilities.of(stay.facility).acute
+        )
+
+    def within(self, earlier: Stay, at: datetime) -> int | None:
+        """Days from the discharge to `at` on the calendar of the facility that discharged, if they count."""
+        left = left_at(earlier)
+        if left is None:
+            return None
+        zone = self.facilities.of(earlier.facility).tz
+        days = (calendar.local_date(at, zone) - calendar.local_date(left, zone)).days
+        return days if 0 <= days <= self.engine.readmission_days else None
+
+    def back_at(self, earlier: Stay) -> datetime | None:
+        """The first inpatient start after this discharge, within the thirty days: follow-up ends with it."""
+        for later in self.starts.values():
+            at = later.admitted_at
+            if at is None or not self._follows(later, earlier) or self._dead_by(at):
+                continue
+            if self.within(earlier, at) is not None:
+                return at
+        return None
+
+    def verdicts(self) -> list[tuple[UUID, PlannedReadmission]]:
+        """Every later arrival that counts, with the earlier visit it counts against."""
+        found = []
+        for later in self.stays:
+            if later.visit_id in self.starts:
+                verdict = self._of_start(later)
+            elif later.care_class in _REVISITS and not _inpatient(later) and not self._joined(later):
+                verdict = self._of_revisit(later)
+            else:
+                continue
+            if verdict:
+                found.append(verdict)
+        return found
+
+    def _of_start(self, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
+        at = later.admitted_at
+        index = self._index(later, at) if at else None
+        if index is None or at is None:
+            return None
+        gap = self.within(index, at)
+        if gap is None:
+            return None
+        verdict = self._judge(index, later, gap)
+        notice = verdict in {UNPLANNED, PLANNED} and not (index.implausible or later.implausible)
+        return index.visit_id, _readmission(later, index, verdict, at, notice=notice)
+
+    def _of_revisit(self, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
+        at = later.started_at
+        seen = at and later.state != "planned" and not later.gap
+        index = self._index(later, at) if at and seen else None
+        if index is None or at is None or self.within(index, at) is None:
+            return None
+        return index.visit_id, _readmission(later, index, _REVISITS[later.care_class], at, notice=False)
+
+    def _index(self, later: Stay, at: datetime) -> Stay | None:
+        """The latest acute inpatient stay completed by the day of `at`. Who was dead by then has none."""
+        if self._dead_by(at):
+            return None
+        best: Stay | None = None
+        for stay in self.stays:
+            left = left_at(stay)
+            if left is None or not _inpatient(stay) or not self._follows(later, stay):
+                continue
+            facility = self.facilities.of(stay.facility)
+            if not facility.acute or stay.disposition_category == "still_patient":
+                continue
+            if calendar.local_date(left, facility.tz) > calendar.local_date(at, facility.tz):
+                continue
+            if best is None or left >= (left_at(best) or left):
+                best = stay
+        return best
+
+    def _judge(self, index: Stay, later: Stay, gap: int) -> str:
+        same_place = index.facility == later.facility
+        if not same_place and gap <= 1:
+            return CHAIN
+        if same_place and gap == 0 and _same_condition(index, later):
+            return COMBINED
+        if index.disposition_category == "acute_hospital" and gap <= 1:
+            return CHAIN
+        return PLANNED if _planned(index, later) else UNPLANNED
+
+    def _joined(self, visit: Stay) -> bool:
+        """An emergency visit that went on as a stay under another number is part of that stay."""
+        begun, left = begun_at(visit), left_at(visit)
+        if visit.care_class != "emergency" or begun is None:
+            return False
+        for stay in self.stays:
+            at = stay.admitted_at if _inpatient(stay) else stay.started_at
+            on = _inpatient(stay) or stay.care_class == "observation"
+            if not on or not at or stay.facility != visit.facility or stay.state == "planned" or at < begun:
+                continue
+            if left is None or at - left <= self.engine.ed_to_ip_gap:
+                return True
+        return False
+
+    def _follows(self, later: Stay, earlier: Stay) -> bool:
+        return self.order[later.visit_id] > self.order[earlier.visit_id]
+
+    def _dead_by(self, at: datetime) -> bool:
+        return self.died_at is not None and self.died_at <= at
+
+
+def begun_at(stay: Stay) -> datetime | None:
+    return stay.admitted_at or stay.started_at or stay.discharged_at
+
+
+def death_of(stays: Sequence[Stay]) -> datetime | None:
+    """PID-29 as last reported, else the first discharge that says expired (UB-04 20, 40, 41, 42)."""
+    told = [(stay.death_learned_at or stay.learned_at, stay.death_at) for stay in stays if stay.death_at]
+    if told:
+        return max(told)[1]
+    return min(
+        (left for stay in stays if stay.disposition_category == "expired" and (left := left_at(stay))),
+        default=None,
+    )
+
+
+def _inpatient(stay: Stay) -> bool:
+    return (
+        stay.inpatient
+        and stay.admitted_at is not None
+        and stay.state in {"admitted", "on_leave", "discharged"}
+    )
+
+
+def _planned(index: Stay, later: Stay) -> bool:
+    """A declared twin (UB-04 81 to 95), a pre-admission, an elective PV1-4. An emergency outweighs all but two of them."""
+    if later.admission_type in _EMERGENCY:
+        return index.planned_readmission and later.preadmitted
+    return index.planned_readmission or later.preadmitted or later.admission_type in _ELECTIVE
+
+
+def _same_condition(index: Stay, later: Stay) -> bool:
+    """The first-ranked diagnoses share their three-character ICD-10 category; unknown is no evidence."""
+    first = index.diagnoses[0][:3].upper() if index.diagnoses else ""
+    second = later.diagnoses[0][:3].upper() if later.diagnoses else ""
+    return len(first) == 3 and first == second
+
+
+def _readmission(later: Stay, index: Stay, verdict: str, at: datetime, *, notice: bool) -> PlannedReadmission:
+    return PlannedReadmission(
+        visit_id=later.visit_id,
+        verdict=verdict,
+        at=at,
+        known_at=max(
+            later.admit_learned_at or later.learned_at, index.discharge_learned_at or index.learned_at
+        ),
+        index_ama=index.disposition_category == "ama",
+        notice=notice,
+    )

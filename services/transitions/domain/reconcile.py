@@ -1,0 +1,183 @@
+"""The difference between what one patient ought to be owed and the rows that say so; knows nothing of the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from services.transitions.domain.carry import Moment, carried, cause, voided
+from services.transitions.domain.identity import episode_id
+from services.transitions.domain.model import (
+    DeadlineRow,
+    EpisodeRow,
+    Plan,
+    PlannedEpisode,
+    PlannedReadmission,
+)
+
+Timer = tuple[int, datetime]
+
+
+class Changes(Struct, frozen=True, gc=False):
+    """What to write: the rows that changed, each with its new revision, and when to plan again.
+
+    `rows` are all episodes of the patient as they stand afterwards, changed or not.
+    """
+
+    episodes: tuple[EpisodeRow, ...]
+    deadlines: tuple[DeadlineRow, ...]
+    rows: tuple[EpisodeRow, ...]
+    replan_at: datetime | None
+
+
+def reconcile(
+    rows: Sequence[EpisodeRow],
+    plan: Plan,
+    *,
+    patient_id: UUID,
+    protocol_name: str,
+    as_of: datetime,
+    arrival: datetime,
+) -> Changes:
+    """Compare and give the difference only. Nothing that is passed in is changed.
+
+    A deadline due strictly before `as_of` that no fact has settled has run out; one due at it is for the timer.
+    """
+    moment = Moment(as_of, arrival)
+    before = {row.episode_id: row for row in rows}
+    after: dict[str, EpisodeRow] = {}
+    for planned in plan.episodes:
+        name = episode_id(planned.visit_id, planned.kind, planned.anchor)
+        row = before.get(name)
+        standing = row is not None and row.status != "void"
+        if planned.opens_at and planned.opens_at > as_of and not standing:
+            continue
+        after[name] = _episode(row, planned, name, patient_id, protocol_name, moment)
+    for name, row in before.items():
+        if name not in after:
+            after[name] = _void(row, patient_id, moment)
+    episodes: list[EpisodeRow] = []
+    deadlines: list[DeadlineRow] = []
+    for name, row in after.items():
+        _collect(before.get(name), row, episodes, deadlines)
+    return Changes(tuple(episodes), tuple(deadlines), tuple(after.values()), plan.replan_at)
+
+
+def timers(row: DeadlineRow) -> list[Timer]:
+    """What is to be armed for this deadline: its due time as number 0, the warnings still ahead from 1 on."""
+    if row.status != "pending":
+        return []
+    ahead = [(n, warning.at) for n, warning in enumerate(row.warnings, start=1) if n > row.warned]
+    return [(0, row.due_at), *ahead]
+
+
+def _collect(
+    old: EpisodeRow | None, new: EpisodeRow, episodes: list[EpisodeRow], deadlines: list[DeadlineRow]
+) -> None:
+    """Give what changed its next revision. What a deadline's event says of its episode counts as its own."""
+    moved = old is not None and _address(old) != _address(new)
+    for kind, deadline in new.deadlines.items():
+        was = old.deadlines.get(kind) if old else None
+        if was is None:
+            deadline.revision = 1
+        elif moved or deadline != was:
+            deadline.revision = was.revision + 1
+        else:
+            new.deadlines[kind] = was
+            continue
+        deadlines.append(deadline)
+    if old is None:
+        new.revision = 1
+    elif any(getattr(old, name) != getattr(new, name) for name in _EPISODE_FIELDS):
+        new.revision = old.revision + 1
+    else:
+        return
+    episodes.append(new)
+
+
+_EPISODE_FIELDS = tuple(
+    name for name in EpisodeRow.__struct_fields__ if name not in {"deadlines", "revision"}
+)
+
+
+def _address(row: EpisodeRow) -> tuple[object, ...]:
+    return row.patient_id, row.visit_id, row.facility, row.unit, row.team, row.live
+
+
+def _void(row: EpisodeRow, patient_id: UUID, moment: Moment) -> EpisodeRow:
+    """It turned out never to have been."""
+    deadlines = {kind: voided(deadline, moment) for kind, deadline in row.deadlines.items()}
+    if row.status == "void":
+        return replace(row, patient_id=patient_id, deadlines=deadlines)
+    return replace(
+        row,
+        patient_id=patient_id,
+        status="void",
+        closed_at=moment.arrival,
+        close_reason=None,
+        readmission=None,
+        known_at=moment.arrival,
+        deadlines=deadlines,
+    )
+
+
+def _episode(
+    row: EpisodeRow | None,
+    planned: PlannedEpisode,
+    name: str,
+    patient_id: UUID,
+    protocol_name: str,
+    moment: Moment,
+) -> EpisodeRow:
+    standing = row is not None and row.status != "void"
+    status = "closed" if planned.closed else "open"
+    reason, closed_at = planned.closed or (None, None)
+    if row is None:
+        learned, known = planned.learned_at, planned.learned_at if status == "open" else moment.arrival
+    else:
+        learned = row.learned_at if standing else cause(planned.learned_at, row.known_at, moment)
+        same = (row.status, row.close_reason) == (status, reason)
+        known = row.known_at if same else moment.arrival
+    deadlines: dict[str, DeadlineRow] = {}
+    for deadline in planned.deadlines:
+        was = row.deadlines.get(deadline.kind) if row else None
+        # A missed handoff that the patient left behind is not paged again when the leave is cancelled.
+        quiet = planned.kind == "unit_handoff"
+        deadlines[deadline.kind] = carried(was, deadline, name, moment, quiet=quiet)
+    for kind, was in row.deadlines.items() if row else ():
+        if kind not in deadlines:
+            deadlines[kind] = voided(was, moment)
+    return EpisodeRow(
+        episode_id=name,
+        patient_id=patient_id,
+        visit_id=planned.visit_id,
+        kind=planned.kind,
+        anchor=planned.anchor,
+        status=status,
+        opened_at=planned.opened_at,
+        closed_at=closed_at,
+        close_reason=reason,
+        protocol=row.protocol if row and standing else protocol_name,
+        facility=planned.facility,
+        unit=planned.unit,
+        team=planned.team,
+        live=planned.live,
+        readmission=_readmission(row.readmission if row else None, planned.readmission, moment),
+        learned_at=learned,
+        known_at=known,
+        revision=row.revision if row else 0,
+        deadlines=deadlines,
+    )
+
+
+def _readmission(
+    old: PlannedReadmission | None, new: PlannedReadmission | None, moment: Moment
+) -> PlannedReadmission | None:
+    """Keep when it was known for as long as what a person hears of it stays the same."""
+    if old is None or new is None or old.visit_id != new.visit_id:
+        return new
+    if old.notice == new.notice:
+        return replace(new, known_at=old.known_at)
+    return new if new.known_at > old.known_at else replace(new, known_at=moment.arrival)

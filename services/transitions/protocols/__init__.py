@@ -1,0 +1,1 @@
+"""The shipped protocols of care, as data, and the shape of such a file."""

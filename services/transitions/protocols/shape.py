@@ -1,0 +1,201 @@
+"""The shape of a protocol file, and how it becomes what the plan reads; knows nothing of where files are."""
+
+from datetime import time, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from services.transitions.domain import protocol as rules
+
+
+def _span(value: object) -> object:
+    if isinstance(value, str) and value.startswith("P"):
+        return value
+    raise ValueError("is no duration; write ISO 8601 such as PT72H or PT90M")
+
+
+def _clock(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    raise ValueError('is no time of day; write it in quotes, such as "15:00"')
+
+
+Span = Annotated[timedelta, BeforeValidator(_span), Field(ge=timedelta(0))]
+Level = Literal["P1", "P2", "P3", "P4"]
+Channel = Literal["phone", "secure_message", "in_person", "other"]
+Outcome = Literal["reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier"]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _OneOf(_Part):
+    """A mapping of which exactly one key, or one group of keys, is given."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        names = [
+            name for name in type(self).model_fields if name not in {"at", "severity", "unless_attempted"}
+        ]
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            raise ValueError(f"says not exactly one of {', '.join(names)}; write one of them")
+        return self
+
+
+class DueFile(_OneOf):
+    elapsed: Span | None = None
+    business_days: Annotated[int, Field(ge=1, le=60)] | None = None
+    end_of_day: Annotated[int, Field(ge=0, le=366)] | None = None
+
+    def build(self) -> rules.Due:
+        if self.elapsed is not None:
+            return rules.Elapsed(self.elapsed)
+        if self.business_days is not None:
+            return rules.BusinessDays(self.business_days)
+        return rules.DayEnds(self.end_of_day or 0)
+
+
+class WarningFile(_OneOf):
+    before_due: Span | None = None
+    after_start: Span | None = None
+    business_day: Annotated[int, Field(ge=1, le=60)] | None = None
+    day: Annotated[int, Field(ge=0, le=366)] | None = None
+    at: Annotated[time, BeforeValidator(_clock)] | None = None
+    severity: Level
+    unless_attempted: bool = False
+
+    @model_validator(mode="after")
+    def _time_of_day(self) -> Self:
+        if (self.at is not None) != (self.business_day is not None or self.day is not None):
+            raise ValueError("needs `at` with a day and only then; write a day and its time, or a span")
+        return self
+
+    def build(self) -> rules.WarningRule:
+        when: rules.BeforeDue | rules.AfterStart | rules.OnBusinessDay | rules.OnDay
+        if self.before_due is not None:
+            when = rules.BeforeDue(self.before_due)
+        elif self.after_start is not None:
+            when = rules.AfterStart(self.after_start)
+        elif self.business_day is not None:
+            when = rules.OnBusinessDay(self.business_day, self.at or time())
+        else:
+            when = rules.OnDay(self.day or 0, self.at or time())
+        return rules.WarningRule(when, self.severity, self.unless_attempted)
+
+
+class ContactFile(_Part):
+    outcomes: Annotated[frozenset[Outcome], Field(min_length=1)]
+    channels: Annotated[frozenset[Channel], Field(min_length=1)]
+    attempts: Annotated[int, Field(ge=0, le=10)] = 0
+    no_attempt: frozenset[Outcome] = frozenset()
+
+
+class AckFile(_Part):
+    read_back: bool = True
+
+
+class MetByFile(_OneOf):
+    contact: ContactFile | None = None
+    acknowledgement: AckFile | None = None
+
+    def build(self) -> rules.ContactRule | rules.AckRule:
+        if self.contact is None:
+            return rules.AckRule((self.acknowledgement or AckFile()).read_back)
+        said = self.contact
+        return rules.ContactRule(
+            frozenset(said.outcomes), frozenset(said.channels), frozenset(said.no_attempt), said.attempts
+        )
+
+
+class DeadlineFile(_Part):
+    due: DueFile
+    met_by: MetByFile
+    severity: Level
+    severity_low_risk: Level | None = None
+    severity_elsewhere: Level | None = None
+    warnings: tuple[WarningFile, ...] = ()
+
+    def build(self, kind: str) -> rules.DeadlineRule:
+        return rules.DeadlineRule(
+            kind=kind,
+            due=self.due.build(),
+            severity=self.severity,
+            met_by=self.met_by.build(),
+            warnings=tuple(warning.build() for warning in self.warnings),
+            low_risk=self.severity_low_risk,
+            elsewhere=self.severity_elsewhere,
+        )
+
+
+class OpeningFile(_Part):
+    opens: Literal["discharge", "facility_handoff", "unit_handoff"]
+    deadlines: tuple[Name, ...]
+    provisional: bool = False
+    raised: bool = False
+
+    def build(self, known: dict[str, rules.DeadlineRule]) -> rules.Opening:
+        chosen = tuple(known[kind] for kind in self.deadlines)
+        return rules.Opening(self.opens, chosen, self.provisional, self.raised)
+
+
+class EngineFile(_Part):
+    settle_window: Span
+    attempt_gap: Span
+    ed_to_ip_gap: Span
+    ack_lead: Span
+    clock_skew: Span
+    window_days: Annotated[int, Field(ge=1, le=366)]
+    readmission_days: Annotated[int, Field(ge=1, le=366)]
+
+
+class ProtocolFile(_Part):
+    """The shape of a whole protocol."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    version: Annotated[int, Field(ge=1)]
+    engine: EngineFile
+    deadlines: Annotated[dict[Name, DeadlineFile], Field(min_length=1)]
+    transfers: OpeningFile | Literal["none"]
+    dispositions: dict[Name, OpeningFile | Literal["none"]]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.dispositions.get(rules.UNKNOWN, "none") == "none":
+            raise ValueError("opens nothing for `unknown` dispositions; say what is owed while nobody knows")
+        openings = {
+            "transfers": self.transfers,
+            **{f"dispositions.{k}": v for k, v in self.dispositions.items()},
+        }
+        for where, opening in openings.items():
+            for kind in opening.deadlines if isinstance(opening, OpeningFile) else ():
+                if kind not in self.deadlines:
+                    raise ValueError(
+                        f"names in {where} the deadline {kind}, which it does not define; define it"
+                    )
+        return self
+
+    def build(self) -> rules.Protocol:
+        known = {kind: deadline.build(kind) for kind, deadline in self.deadlines.items()}
+        dispositions = {
+            category: None if opening == "none" else opening.build(known)
+            for category, opening in self.dispositions.items()
+        }
+        unknown = dispositions[rules.UNKNOWN]
+        return rules.Protocol(
+            name=self.name,
+            version=self.version,
+            engine=rules.Engine(**self.engine.model_dump()),
+            dispositions=dispositions,
+            transfer=None if self.transfers == "none" else self.transfers.build(known),
+            unknown_kinds=frozenset(rule.kind for rule in unknown.deadlines) if unknown else frozenset(),
+        )
+
+
+class FasterFile(_Part):
+    """The same protocol with other spans."""
+
+    extends: str
+    engine: dict[Literal["settle_window", "attempt_gap"], Span] = Field(default_factory=dict)
+    elapsed: dict[Name, Span] = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The rules of transitions, in milliseconds and without I/O."""
