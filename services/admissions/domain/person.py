@@ -1,0 +1,159 @@
+"""The person behind the messages: for each fact the last word in event order wins, wherever it was said."""
+
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import UNSET, Struct, structs
+
+from schemas.encounters import Caregiver, Death, Telecom
+from services.admissions.domain.model import AdtEvent, NextOfKin, Phone
+from services.admissions.domain.order import OrderKey, order_key
+
+
+class _Text(Struct, frozen=True, array_like=True):
+    order: OrderKey
+    value: str | None
+
+
+class _Date(Struct, frozen=True, array_like=True):
+    order: OrderKey
+    value: date | None
+
+
+class _Phones(Struct, frozen=True, array_like=True):
+    order: OrderKey
+    value: tuple[Phone, ...] | None
+
+
+class _Kin(Struct, frozen=True, array_like=True):
+    order: OrderKey
+    value: tuple[NextOfKin, ...] | None
+
+
+class _Instant(Struct, frozen=True, array_like=True):
+    order: OrderKey
+    value: datetime | None
+
+
+class _Dead(Struct, frozen=True, array_like=True):
+    order: OrderKey
+    value: bool
+
+
+class Registers(Struct, frozen=True, omit_defaults=True):
+    """What was said of a person under one identifier; combining is commutative, associative and idempotent.
+
+    `death_reported` keeps the first message, in event order, that reported the death; `death_learned` the
+    arrival of the earliest report.
+    """
+
+    name: _Text | None = None
+    birth_date: _Date | None = None
+    sex: _Text | None = None
+    language: _Text | None = None
+    telecom: _Phones | None = None
+    caregivers: _Kin | None = None
+    primary_care_provider: _Text | None = None
+    dead: _Dead | None = None
+    death_at: _Instant | None = None
+    death_reported: OrderKey | None = None
+    death_learned: datetime | None = None
+
+
+_LATEST: dict[str, type[Any]] = {
+    "name": _Text,
+    "birth_date": _Date,
+    "sex": _Text,
+    "language": _Text,
+    "telecom": _Phones,
+    "caregivers": _Kin,
+    "primary_care_provider": _Text,
+}
+
+
+def absorb(registers: Registers | None, event: AdtEvent) -> Registers:
+    """Take over what the event says; the same object comes back when it says nothing newer."""
+    known = registers or Registers()
+    person, order = event.person, order_key(event)
+    changes: dict[str, Any] = {}
+    for name, register in _LATEST.items():
+        value = getattr(person, name)
+        old = getattr(known, name)
+        if value is not UNSET and (old is None or order > old.order):
+            # A later message with the same value changes nothing that anybody can see.
+            changes[name] = register(order, value)
+    changes |= _death(known, event, order)
+    if not changes and registers is not None:
+        return registers
+    return structs.replace(known, **changes)
+
+
+def _death(known: Registers, event: AdtEvent, order: OrderKey) -> dict[str, Any]:
+    person = event.person
+    dated = isinstance(person.death_at, datetime)
+    changes: dict[str, Any] = {}
+    said = True if dated or person.dead is True else False if person.dead is not UNSET else None
+    if said is None and person.death_at is None:
+        said = False
+    if said is None:
+        return changes
+    if known.dead is None or order > known.dead.order:
+        changes["dead"] = _Dead(order, said)
+    if dated and (known.death_at is None or order > known.death_at.order):
+        changes["death_at"] = _Instant(order, person.death_at)  # type: ignore[arg-type]
+    if said:
+        if known.death_reported is None or order < known.death_reported:
+            changes["death_reported"] = order
+        if known.death_learned is None or event.received_at < known.death_learned:
+            changes["death_learned"] = event.received_at
+    return changes
+
+
+def combine(*several: Registers) -> Registers:
+    """Put together what was said under several identifiers of one person."""
+    if len(several) == 1:
+        return several[0]
+    merged: dict[str, Any] = {}
+    for name in (*_LATEST, "dead", "death_at"):
+        said = [one for registers in several if (one := getattr(registers, name)) is not None]
+        if said:
+            merged[name] = max(said, key=lambda one: one.order)
+    for name in ("death_reported", "death_learned"):
+        said = [one for registers in several if (one := getattr(registers, name)) is not None]
+        if said:
+            merged[name] = min(said)
+    return Registers(**merged)
+
+
+def person(registers: Registers) -> dict[str, Any]:
+    """The person's fields of `schemas.encounters.Patient`, but for the identifiers."""
+    fields: dict[str, Any] = {
+        name: register.value
+        for name in ("name", "birth_date", "sex", "language", "primary_care_provider")
+        if (register := getattr(registers, name)) is not None
+    }
+    if registers.telecom is not None:
+        fields["telecom"] = _telecom(registers.telecom.value or ())
+    if registers.caregivers is not None:
+        fields["caregivers"] = tuple(
+            Caregiver(
+                name=kin.name,
+                relationship=kin.relationship,
+                telecom=_telecom(kin.telecom),
+                language=kin.language,
+            )
+            for kin in registers.caregivers.value or ()
+        )
+    if (
+        registers.dead is not None
+        and registers.dead.value
+        and registers.death_learned
+        and registers.death_reported
+    ):
+        stated = registers.death_at.value if registers.death_at else None
+        fields["death"] = Death(at=stated or registers.death_reported[0], learned_at=registers.death_learned)
+    return fields
+
+
+def _telecom(phones: tuple[Phone, ...]) -> tuple[Telecom, ...]:
+    return tuple(Telecom(number=one.number, use=one.use, equipment=one.equipment) for one in phones)
