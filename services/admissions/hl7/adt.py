@@ -10,8 +10,8 @@ from msgspec import structs
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.hl7 import er7, event
+from services.admissions.hl7.er7 import Segments
 from services.admissions.hl7.event import Header
-from services.admissions.hl7.person import Segments
 from services.admissions.hl7.rules import FeedRules, rules_of
 from services.admissions.hl7.triggers import GROUPED, IGNORED, TYPES
 
@@ -20,7 +20,8 @@ _NO_EVENT = Rejection("no_event", "MSH-9.2 names no trigger event.", "MSH", 9)
 _UNKNOWN_EVENT = Rejection(
     "unknown_event", "MSH-9.2 names an event this strict feed does not take.", "MSH", 9
 )
-_NO_CONTROL_ID = Rejection("no_control_id", "MSH-10 is empty.", "MSH", 10)
+_NO_CONTROL_ID = Rejection("no_control_id", "MSH-10 is empty, or longer than any control id.", "MSH", 10)
+_LONGEST_CONTROL_ID = 250
 
 _NO_FIELDS = [""] * 64
 
@@ -42,7 +43,7 @@ def normalize(
         return header
     received_at = received_at.astimezone(UTC)
     if header.trigger not in GROUPED:
-        return event.build(header, _index(message.lines), message, rules, zone_of, received_at)
+        return event.build(header, message.segments, message, rules, zone_of, received_at)
     events: list[AdtEvent] = []
     for segments in _groups(message.lines, split_at_mrg=header.trigger != "A17"):
         built = event.build(header, segments, message, rules, zone_of, received_at)
@@ -58,16 +59,16 @@ def _header(message: er7.Message, rules: FeedRules) -> Header | Rejection:
     """Only MSH-9.2 names the event: MSH-9.3 is advice, and EVN-1 speaks where an old feed sends bare `ADT`."""
     msh, dialect = message.header, message.dialect
     event_type = message.first("EVN") or _NO_FIELDS
-    kind = dialect.components(msh[9])
-    if dialect.first(kind[0]).upper() != "ADT":
+    kind = dialect.first_leaves(msh[9])
+    if kind[0].upper() != "ADT":
         return _NOT_ADT
-    trigger = (dialect.first(kind[1]) or dialect.value(event_type[1])).upper()
+    trigger = (kind[1] or dialect.value(event_type[1])).upper()
     if not trigger:
         return _NO_EVENT
     if trigger not in TYPES and rules.profile.strict_events:
         return _UNKNOWN_EVENT
     control_id = dialect.leaf(msh[10])
-    if not control_id:
+    if not control_id or len(control_id) > _LONGEST_CONTROL_ID:
         return _NO_CONTROL_ID
     processing_id = dialect.value(msh[11]).upper()
     if not processing_id:
@@ -93,17 +94,6 @@ def _header(message: er7.Message, rules: FeedRules) -> Header | Rejection:
     )
 
 
-def _index(lines: list[str]) -> Segments:
-    segments: Segments = {}
-    for line in lines:
-        name = line[:3]
-        if name in segments:
-            segments[name].append(line)
-        else:
-            segments[name] = [line]
-    return segments
-
-
 def _groups(lines: list[str], *, split_at_mrg: bool) -> list[Segments]:
     """The groups that begin with PID (ADT_A17, ADT_A39, ADT_A43) or, under one PID, with MRG (ADT_A45)."""
     groups = [
@@ -111,7 +101,7 @@ def _groups(lines: list[str], *, split_at_mrg: bool) -> list[Segments]:
         for whole in _split(lines, "PID")
         for group in (_split(whole, "MRG") if split_at_mrg else [whole])
     ]
-    return [_index(group) for group in groups]
+    return [er7.by_name(group) for group in groups]
 
 
 def _split(lines: list[str], name: str) -> list[list[str]]:

@@ -40,10 +40,7 @@ def read(field: str, dialect: Dialect, rules: DispositionRules) -> DispositionCo
     """What PV1-36 states: the feed's map first (code, then text), else the code itself."""
     if not field:
         return UNSET
-    if dialect.repetition in field:
-        field = field[: field.index(dialect.repetition)]
-    parts = dialect.components(field)
-    code, text = dialect.first(parts[0]), dialect.first(parts[1])
+    code, text = dialect.first_leaves(field)[:2]
     if not (code or text):
         return None if dialect.is_null(field) else UNSET
     if rules.words:

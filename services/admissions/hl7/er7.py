@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 
 from services.admissions.domain.model import Rejection
 from services.admissions.hl7 import charsets
-from services.admissions.hl7.dialect import UNUSED, Dialect
+from services.admissions.hl7.dialect import Dialect, dialect_of
 
 MAX_SIZE = 1024 * 1024
 """The largest message that is read, in bytes."""
 
-FRAMING = b"\x0b\x1c\r\n"
-"""Start and end of an MLLP frame, and the line ends around a message."""
+FRAMING = b"\x0b\x1c\r\n \t"
+"""Start and end of an MLLP frame, and the blanks around a message."""
 
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"M\0S\0H\0", b"\0M\0S\0H", b"M\0\0\0S\0", b"\0\0\0M\0\0")
@@ -34,29 +35,45 @@ _CHARSET = Rejection(
 )
 
 
+Segments = dict[str, list[str]]
+"""The lines of one message, or of one group of it, by segment name."""
+
+
 class Message:
     """One message, split into segments; fields are split when asked for.
 
-    `lines` are the segments after MSH in their order, `header` the fields of MSH by their numbers.
+    `lines` are the segments after MSH in their order, `segments` the same by name, `header` the fields of MSH
+    by their numbers.
     `fingerprint` is SHA-256 over the message without MSH-7, MSH-10 and the kind of line ends, so that a
     retransmission is known under a new control id.
     """
 
-    __slots__ = ("dialect", "fingerprint", "flags", "header", "lines")
+    __slots__ = ("dialect", "fingerprint", "flags", "header", "lines", "segments")
 
     def __init__(self, dialect: Dialect, lines: list[str], fingerprint: str, flags: list[str]) -> None:
         self.dialect = dialect
         self.header = dialect.header(lines[0])
         self.lines = lines[1:]
+        self.segments = by_name(self.lines)
         self.fingerprint = fingerprint
         self.flags = flags
 
     def first(self, name: str) -> list[str] | None:
         """The fields of the first segment of this name."""
-        for line in self.lines:
-            if line.startswith(name):
-                return self.dialect.fields(line)
-        return None
+        lines = self.segments.get(name)
+        return self.dialect.fields(lines[0]) if lines else None
+
+
+def by_name(lines: list[str]) -> Segments:
+    """Segments under their names, each list in the order of the message."""
+    segments: Segments = {}
+    for line in lines:
+        name = line[:3]
+        if name in segments:
+            segments[name].append(line)
+        else:
+            segments[name] = [line]
+    return segments
 
 
 def read(
@@ -76,10 +93,11 @@ def read(
         return fault
     flags: list[str] = []
     segments = _segments(body, flags)
-    marks = _marks(segments[0])
+    separator = body[3:4]
+    header = segments[0].split(separator)
+    marks = _marks(header[1])
     if isinstance(marks, Rejection):
         return marks
-    header = segments[0].split(body[3:4])
     declared = header[17].decode("latin-1") if len(header) > 17 else ""
     if marks[1:2]:
         declared = declared.split(marks[1])[0]
@@ -91,12 +109,11 @@ def read(
         flags.append(text.flag)
     lines = text.text.split("\r")
     # A codec that moves the marks themselves would leave nothing to split by.
-    if lines[0][3:4] != chr(body[3]):
+    if not lines[0].startswith("MSH" + chr(separator[0])):
         return _CHARSET
-    if b"\rMSH" + body[3:4] in whole:
-        return _SEVERAL
-    dialect = Dialect(chr(body[3]), marks, text.codec)
-    return Message(dialect, lines, _fingerprint(header, body[3:4], whole, len(segments[0])), flags)
+    dialect = dialect_of(chr(separator[0]), marks, text.codec)
+    message = Message(dialect, lines, _fingerprint(header, separator, whole, len(segments[0])), flags)
+    return _SEVERAL if "MSH" in message.segments else message
 
 
 def sender_of(data: bytes) -> tuple[str, str]:
@@ -105,10 +122,10 @@ def sender_of(data: bytes) -> tuple[str, str]:
     if _fault_of_header(body) is not None:
         return "", ""
     line = body.split(b"\r", 1)[0].split(b"\n", 1)[0]
-    marks = _marks(line)
+    marks = _marks(line.split(body[3:4], 2)[1])
     if isinstance(marks, Rejection):
         return "", ""
-    dialect = Dialect(chr(body[3]), marks)
+    dialect = dialect_of(chr(body[3]), marks)
     header = dialect.header(line.decode("ascii", errors="replace").replace("\0", ""))
     return dialect.organisation(header[3]), dialect.organisation(header[4])
 
@@ -117,15 +134,8 @@ def _fault_of_header(body: bytes) -> Rejection | None:
     if body[:3] != b"MSH":
         return _NOT_HL7
     separator = body[3:4]
-    if (
-        not separator
-        or separator.isalnum()
-        or separator[0] <= 0x20
-        or separator[0] >= 0x7F
-        or separator == b'"'
-    ):
-        return _NO_SEPARATOR
-    return None
+    usable = separator and 0x20 < separator[0] < 0x7F and not separator.isalnum() and separator != b'"'
+    return None if usable else _NO_SEPARATOR
 
 
 def _segments(body: bytes, flags: list[str]) -> list[bytes]:
@@ -139,12 +149,12 @@ def _segments(body: bytes, flags: list[str]) -> list[bytes]:
         flags.append("lf_terminated")
     else:
         return [body]
-    return [segment for segment in segments if not segment.isspace() and segment]
+    return [segment for segment in segments if segment] if b"" in segments else segments
 
 
-def _marks(line: bytes) -> str | Rejection:
+@lru_cache(maxsize=256)
+def _marks(raw: bytes) -> str | Rejection:
     """MSH-2: distinct printable marks, in the standard's order; a shorter one leaves the later marks unused."""
-    raw = line[4:].split(line[3:4], 1)[0]
     if len(raw) > 5 or not raw.isascii():
         return _NO_ENCODING
     marks = raw.decode("ascii")
@@ -162,6 +172,3 @@ def _fingerprint(header: list[bytes], separator: bytes, whole: bytes, header_siz
     digest = hashlib.sha256(separator.join(header))
     digest.update(whole[header_size:])
     return digest.hexdigest()
-
-
-__all__ = ["FRAMING", "MAX_SIZE", "UNUSED", "Message", "read", "sender_of"]

@@ -18,11 +18,11 @@ from services.admissions.domain.model import (
 from services.admissions.hl7 import disposition, er7, person, visit
 from services.admissions.hl7.datatypes import person_name, written
 from services.admissions.hl7.dialect import Dialect
+from services.admissions.hl7.er7 import Segments
 from services.admissions.hl7.identifiers import Identifiers
-from services.admissions.hl7.person import Segments
 from services.admissions.hl7.rules import FeedRules
 from services.admissions.hl7.times import Times, offset_in
-from services.admissions.hl7.triggers import LINKS, MAY_NULL, NEEDS_NO_PATIENT, OCCURRED, TYPES
+from services.admissions.hl7.triggers import GROUPED, LINKS, MAY_NULL, NEEDS_NO_PATIENT, OCCURRED, TYPES
 
 _NO_PID = Rejection("no_patient_identifier", "There is no PID segment.", "PID")
 _NO_PATIENT = Rejection(
@@ -131,7 +131,8 @@ def build(
 
 def _facility(pv1: list[str], header: Header, dialect: Dialect) -> str:
     """PV1-3.4, else PV1-39, else EVN-7, else MSH-4: one sender may speak for many hospitals."""
-    if pv1[3] and (name := dialect.named(dialect.components(pv1[3])[3])):
+    place = dialect.first_repetition(pv1[3])
+    if place and (name := dialect.authority(place, dialect.leaves(place))):
         return name
     if pv1[39] and (name := dialect.value(pv1[39])):
         return name
@@ -194,7 +195,8 @@ def _prior(
     mrg = dialect.fields(segments["MRG"][0])
     # MRG-6, the alternate visit, is all some senders of A45 fill.
     visit_field = mrg[5] or (mrg[6] if trigger == "A45" else "")
-    return ids.prior(mrg[1], patient), ids.visit(mrg[3]), ids.visit(visit_field)
+    before = ids.prior(mrg[1], patient) if trigger in GROUPED or trigger in LINKS else None
+    return before, ids.visit(mrg[3]), ids.visit(visit_field)
 
 
 def _expected_return(segments: Segments, dialect: Dialect, times: Times) -> Time:

@@ -11,6 +11,8 @@ MEDICAL_RECORD = "MR"
 # Table 0203: social security numbers have no place in this system, wherever they are sent.
 _NEVER_KEPT = frozenset({"SS", "SSN"})
 _LAST = 1_000_000
+# CX.1 is 15 characters by the standard, and 250 is a field gone wrong: no key to remember anybody by.
+_TOO_LONG = 250
 
 
 class IdentifierRules(Struct, frozen=True, gc=False):
@@ -82,24 +84,25 @@ class Identifiers:
         if not field:
             return None
         for repetition in self.dialect.repetitions(field):
-            parts = self.dialect.components(repetition)
-            number = self.dialect.first(parts[0])
-            if number:
-                return VisitKey(self.dialect.named(parts[3]) or self.default_authority, number)
+            parts = self.dialect.leaves(repetition)
+            if parts[0]:
+                key = VisitKey(self.dialect.authority(repetition, parts) or self.default_authority, parts[0])
+                return key if len(key.number) < _TOO_LONG and len(key.authority) < _TOO_LONG else None
         return None
 
     def _ranked(self, field: str) -> list[tuple[tuple[int, int, str, str], PatientKey]]:
         """All identifiers with their place in the order of preference; a first number of _LAST is not usable."""
         found: list[tuple[str, str, str]] = []
         for repetition in self.dialect.repetitions(field):
-            parts = self.dialect.components(repetition)
-            number = self.dialect.first(parts[0])
-            kind = self.dialect.first(parts[4]).upper()
+            parts = self.dialect.leaves(repetition)
+            number, kind = parts[0], parts[4].upper()
             if not number or kind in _NEVER_KEPT:
                 continue
             if self.rules.strip_zeros:
                 number = number.lstrip("0") or "0"
-            found.append((self.dialect.named(parts[3]) or self.default_authority, kind, number))
+            authority = self.dialect.authority(repetition, parts) or self.default_authority
+            if len(number) + len(authority) + len(kind) < _TOO_LONG:
+                found.append((authority, kind, number))
         untyped = self.rules.untyped_rank
         if untyped is None and len([entry for entry in found if not entry[1]]) == 1:
             untyped = len(self.rules.type_ranks)

@@ -7,10 +7,8 @@ from msgspec import UNSET, UnsetType
 from services.admissions.domain.model import Demographics, NextOfKin, Phone, Text
 from services.admissions.hl7.datatypes import clinician, person_name, phones, written
 from services.admissions.hl7.dialect import Dialect
+from services.admissions.hl7.er7 import Segments
 from services.admissions.hl7.times import Times
-
-Segments = dict[str, list[str]]
-"""The lines of one message, or of one group of it, by segment name."""
 
 _DEAD = frozenset({"Y", "YES", "TRUE", "1", "D", "DEAD", "DECEASED", "EXPIRED", "DIED"})
 _ALIVE = frozenset({"N", "NO", "FALSE", "0", "A", "ALIVE", "LIVING"})
@@ -64,7 +62,7 @@ def _language(field: str, dialect: Dialect) -> Text:
     stated = dialect.coded(field)
     if stated is UNSET and field:
         # Free text is common: a name of the language without its code.
-        return dialect.first(dialect.components(field)[1]) or UNSET
+        return dialect.first_leaves(field)[1] or UNSET
     return stated
 
 
@@ -121,10 +119,8 @@ def _word(field: str, dialect: Dialect) -> str | None:
     """A coded element's identifier, else its text."""
     if not field:
         return None
-    if dialect.component not in field:
-        return dialect.first(field) or None
-    code, text = field.split(dialect.component)[:2]
-    return dialect.first(code) or dialect.first(text) or None
+    code, text = dialect.first_leaves(field)[:2]
+    return code or text or None
 
 
 def _primary_care(segments: Segments, dialect: Dialect) -> Text:

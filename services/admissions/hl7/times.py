@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Struct
@@ -33,6 +34,7 @@ class Stamp(Struct, frozen=True):
     flag: str | None = None
 
 
+@lru_cache(maxsize=16384)
 def parse(raw: str, zone: ZoneInfo, offset: tzinfo | None = None, *, zero_is_date: bool = False) -> Stamp:
     """Read one value. An offset in it wins, then `offset` (that of MSH-7), then the zone of the facility."""
     size = len(raw)
@@ -83,6 +85,7 @@ def _placed(local: datetime, zone: ZoneInfo, offset: tzinfo | None) -> Stamp:
     return Stamp(here.astimezone(UTC), flag=AMBIGUOUS if before > after else SKIPPED)
 
 
+@lru_cache(maxsize=64)
 def _offset(text: str) -> timezone:
     minutes = int(text[1:3]) * 60 + int(text[3:5])
     if int(text[3:5]) > 59:
@@ -92,11 +95,11 @@ def _offset(text: str) -> timezone:
 
 def offset_in(raw: str) -> tzinfo | None:
     """The offset that the value itself carries, as MSH-7 does for all times of its message that have none."""
-    match = _GRAMMAR.fullmatch(raw)
-    if match is None or match["offset"] is None:
+    sign = raw[-5:-4]
+    if sign not in {"+", "-"} or _GRAMMAR.fullmatch(raw) is None:
         return None
     try:
-        return _offset(match["offset"])
+        return _offset(raw[-5:])
     except ValueError:
         return None
 
@@ -122,7 +125,9 @@ class Times:
         """The instant in a field, None for the explicit null, UNSET for nothing or nothing usable."""
         if not field:
             return UNSET
-        raw, _, rest = field.partition(self.component)
+        raw, rest = field, ""
+        if self.component in field:
+            raw, rest = field.split(self.component, 1)
         raw = raw.strip()
         if not raw or raw == NULL:
             return None if raw else UNSET

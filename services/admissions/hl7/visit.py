@@ -105,7 +105,7 @@ def _last(field: str, dialect: Dialect) -> str:
     """PV1-45 repeated in 2.4 to 2.5.1: the last repetition with a value is the discharge that counts."""
     if dialect.repetition not in field:
         return field
-    filled = [part for part in dialect.repetitions(field) if dialect.first(dialect.components(part)[0])]
+    filled = [part for part in dialect.repetitions(field) if dialect.leaves(part)[0]]
     return filled[-1] if filled else dialect.repetitions(field)[0]
 
 
@@ -126,12 +126,11 @@ def diagnoses(lines: list[str], dialect: Dialect) -> tuple[DiagnosisEntry, ...]:
     found = []
     for line in lines:
         fields = dialect.fields(line)
-        parts = dialect.components(fields[3])
-        code = dialect.first(parts[0])
-        system = dialect.first(parts[2])
+        parts = dialect.first_leaves(fields[3])
+        code, system = parts[0], parts[2]
         if not code:
             # CWE.4 and CWE.6: the same in another system.
-            code, system = dialect.first(parts[3]), dialect.first(parts[5])
+            code, system = parts[3], parts[5]
         if not code:
             continue
         kind = dialect.coded(fields[6]) or None
