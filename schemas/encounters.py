@@ -191,9 +191,13 @@ class EncounterEvent(Message):
 
 
 class AppliedMark(Message):
-    """Everything that reached `adt.inbound` before `mark` stands in the visits published before this record."""
+    """Everything that reached `adt.inbound` before `mark` stands in the visits published before this record.
+
+    One is sent to each of the topic's `partitions`, behind the visits.
+    """
 
     mark: Instant
+    partitions: int
 
 
 ENCOUNTER_TYPE = "baton.adt.encounter"

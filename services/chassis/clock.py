@@ -27,7 +27,7 @@ async def set_clock(db: Db, at: datetime) -> None:
         )
     moved = await db.fetchval(
         "INSERT INTO baton.clock (at) VALUES ($1) "
-        "ON CONFLICT (only) DO UPDATE SET at = excluded.at WHERE baton.clock.at <= excluded.at RETURNING at",
+        "ON CONFLICT (single) DO UPDATE SET at = excluded.at WHERE baton.clock.at <= excluded.at RETURNING at",
         at,
     )
     if moved is None:

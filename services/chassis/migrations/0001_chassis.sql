@@ -2,7 +2,7 @@
 
 -- The controlled clock of tests and demonstrations. Empty: the database's own clock decides.
 CREATE TABLE baton.clock (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     at timestamptz NOT NULL
 );
 

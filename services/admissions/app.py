@@ -1,0 +1,33 @@
+"""Admissions: HL7 v2 messages become visits. Reads adt.inbound; writes adt.encounters and adt.rejected."""
+
+from collections.abc import Coroutine
+from functools import partial
+
+from schemas import topics
+from services.admissions import publish, upkeep
+from services.admissions.consumer import Inbound
+from services.admissions.settings import Settings
+from services.chassis.loops import run_forever
+from services.chassis.service import Service, Subscription
+
+
+def build(settings: Settings) -> Service:
+    """Put the service together; nothing runs until `services.chassis.service.main`."""
+    return Service(
+        "admissions",
+        settings,
+        subscriptions=[Subscription([topics.ADT_INBOUND], Inbound(settings).on_inbound)],
+        outlets=publish.outlets(),
+        loops=[_tell_mark, _upkeep],
+    )
+
+
+def _tell_mark(service: Service) -> Coroutine[None, None, None]:
+    once = partial(publish.tell_mark, service)
+    every = service.settings.mark_interval
+    return run_forever("tell mark", once, service.progress, every=every, retry_max=5, registry=service.registry)
+
+
+def _upkeep(service: Service) -> Coroutine[None, None, None]:
+    once = partial(upkeep.prune, service)
+    return run_forever("prune", once, service.progress, every=3600, limit=7200, registry=service.registry)

@@ -1,0 +1,175 @@
+"""From `adt.inbound` to visits: read each record, keep what it says, bring the visits up to date, once."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.admissions import ledger, store
+from services.admissions.domain.fold import applied
+from services.admissions.domain.model import AdtEvent, Rejection
+from services.admissions.feeds import Feeds
+from services.admissions.hl7 import adt, frames
+from services.admissions.settings import Settings
+from services.admissions.store import Kept, Tally
+from services.chassis import clock, metrics
+from services.chassis.arrivals import arrived
+from services.chassis.kafka import Record
+from services.chassis.postgres import Db, Pool, transaction
+from services.chassis.service import Service
+
+RECEIVED = metrics.declare("baton_adt_messages_received_total", "counter", "ADT messages read from adt.inbound.", ["feed"])
+REJECTED = metrics.declare(
+    "baton_adt_messages_rejected_total", "counter", "ADT messages refused; look at `baton dlq`.", ["feed", "code"]
+)
+DUPLICATES = metrics.declare(
+    "baton_adt_messages_duplicate_total", "counter", "ADT messages that were already known.", ["feed"]
+)
+UNAPPLIED = metrics.declare(
+    "baton_adt_messages_unapplied_total",
+    "counter",
+    "ADT messages stored whose trigger has no effect in this version; `baton refold` applies them after an upgrade.",
+    ["trigger"],
+)
+CHANGED = metrics.declare("baton_visits_changed_total", "counter", "Visits that changed in something watched.", [])
+
+_Item = tuple[AdtEvent, Record, bytes]
+_Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
+
+
+class Inbound:
+    """The handler of `adt.inbound`: a batch of records is one transaction."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.feeds: Feeds = settings.feeds()
+        self.facilities = settings.facilities()
+        self._months: set[str] = set()
+
+    def read(self, record: Record, now: datetime) -> tuple[list[_Item], list[_Refusal]]:
+        """Read one record: usually one message; several where an engine batched them."""
+        raw = record.value or b""
+        arrival = arrived(record, now)
+        items: list[_Item] = []
+        refusals: list[_Refusal] = []
+        parts = list(frames.split(raw)) if raw.count(b"MSH") > 1 else [raw]
+        for index, part in enumerate(parts):
+            profile = self.feeds.of(record.topic, record.header("feed"), *_sender(part))
+            said = adt.normalize(part, profile, zone_of=self.facilities.zone_of, received_at=arrival)
+            if isinstance(said, Rejection):
+                refusals.append((_rejection_id(record, index, part), record, profile.feed, said, part, arrival))
+            elif isinstance(said, AdtEvent):
+                items.append((said, record, part))
+            else:
+                items.extend((event, record, part) for event in said)
+        return items, refusals
+
+    async def on_inbound(self, service: Service, records: list[Record]) -> None:
+        """Keep what a batch of records says and bring the visits up to date."""
+        pool = service.pool
+        async with pool.acquire() as db:
+            now = await clock.now(db)
+        items: list[_Item] = []
+        refusals: list[_Refusal] = []
+        for record in records:
+            read, refused = self.read(record, now)
+            items += read
+            refusals += refused
+        await self._ensure_months(pool, items)
+        wanted: set[UUID] = set()
+        while True:
+            try:
+                async with transaction(pool) as db:
+                    changed, tally = await self._apply(db, items, refusals, wanted)
+                    await service.marks.write(db, records)
+            except ledger.SetGrewError as grown:
+                wanted |= grown.patients
+            else:
+                break
+        self._count(service.registry, tally, refusals, items, changed)
+        service.relay.wake()
+
+    async def _apply(
+        self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], wanted: set[UUID]
+    ) -> tuple[int, Tally]:
+        tally: Tally = defaultdict(lambda: [0] * 6)
+        first: dict[UUID, _Item] = {}
+        for item in items:
+            counts = tally[item[0].feed, ledger.hour(item[0].received_at)]
+            counts[0] += 1
+            if first.setdefault(ledger.event_uuid(item[0]), item) is not item:
+                counts[3] += 1
+        for *_, feed, _, _, arrival in refusals:
+            counts = tally[feed, ledger.hour(arrival)]
+            counts[0] += 1
+            counts[2] += 1
+        changed = await self._keep(db, first, wanted, tally) if first else 0
+        if refusals:
+            await store.insert_rejections(db, refusals)
+        if tally:
+            await store.count_messages(db, tally)
+        return changed, tally
+
+    async def _keep(self, db: Db, first: dict[UUID, _Item], wanted: set[UUID], tally: Tally) -> int:
+        kept = await ledger.surrogates(db, [(event_id, item[0]) for event_id, item in first.items()])
+        held = await ledger.hold(db, kept, wanted)
+        new = await store.insert_events(db, kept, [applied(one.event.trigger) for one in kept])
+        fresh: list[Kept] = []
+        for one in kept:
+            counts = tally[one.event.feed, ledger.hour(one.event.received_at)]
+            if one.event_id not in new:
+                counts[3] += 1
+                continue
+            fresh.append(one)
+            counts[1] += 1
+            counts[4] += one.event.test
+            counts[5] += not applied(one.event.trigger)
+        if not fresh:
+            return 0
+        await store.insert_messages(db, [(one, *first[one.event_id][1:]) for one in fresh])
+        return await ledger.settle(db, fresh, held, self.feeds)
+
+    async def _ensure_months(self, pool: Pool, items: Sequence[_Item]) -> None:
+        months = {item[0].received_at.strftime("message_%Y_%m"): item[0].received_at for item in items}
+        missing = months.keys() - self._months
+        if missing:
+            async with pool.acquire() as db:
+                for name in missing:
+                    await store.ensure_message_month(db, months[name])
+                self._months = await store.message_months(db)
+
+    def _count(
+        self,
+        registry: metrics.Registry,
+        tally: Tally,
+        refusals: Sequence[_Refusal],
+        items: Sequence[_Item],
+        changed: int,
+    ) -> None:
+        counter = registry.counter
+        for (feed, _), counts in tally.items():
+            counter(RECEIVED).labels(feed).inc(counts[0])
+            counter(DUPLICATES).labels(feed).inc(counts[3])
+        for refusal in refusals:
+            counter(REJECTED).labels(refusal[2], refusal[3].code).inc()
+        for event, _, _ in items:
+            if not applied(event.trigger):
+                counter(UNAPPLIED).labels(event.trigger).inc()
+        counter(CHANGED).inc(changed)
+
+
+def _sender(raw: bytes) -> tuple[str, str]:
+    """MSH-3.1 and MSH-4.1, as far as they can be had before anything else is read."""
+    start = raw.find(b"MSH")
+    fields = raw[start : start + 1000].split(raw[start + 3 : start + 4] or b"|", 4) if start >= 0 else []
+    if len(fields) < 5:  # noqa: PLR2004 - MSH, MSH-2, MSH-3, MSH-4 and the rest
+        return "", ""
+    component = fields[1][:1] or b"^"
+    application, facility = (field.split(component, 1)[0].decode("ascii", "replace").strip() for field in fields[2:4])
+    return application, facility
+
+
+def _rejection_id(record: Record, index: int, raw: bytes) -> UUID:
+    """The same record read again is the same refusal; another one at a reused offset is not."""
+    name = f"{record.topic}/{record.partition}/{record.offset}/{record.timestamp.timestamp()}/{index}/"
+    return UUID(bytes=hashlib.sha256(name.encode() + raw).digest()[:16])

@@ -1,0 +1,227 @@
+-- name: resolve_patients
+-- Find the patient of each identifier, making those never seen; a row that another transaction is just
+-- making is missing from the answer, and the caller starts over.
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS g (new_id, authority, type, number)
+), made AS (
+    INSERT INTO admissions.patient (patient_id, authority, type, number, survivor_id)
+    SELECT g.new_id, g.authority, g.type, g.number, g.new_id
+    FROM given g
+    WHERE NOT EXISTS (
+        SELECT 1 FROM admissions.patient p
+        WHERE p.authority = g.authority AND p.type = g.type AND p.number = g.number
+    )
+    ORDER BY g.authority, g.type, g.number
+    ON CONFLICT ON CONSTRAINT patient_key DO NOTHING
+    RETURNING patient_id, authority, type, number
+)
+SELECT patient_id, authority, type, number FROM made
+UNION ALL
+SELECT p.patient_id, p.authority, p.type, p.number
+FROM given g JOIN admissions.patient p USING (authority, type, number);
+
+-- name: resolve_roots
+-- Find the surrogate of each visit number, making those never seen.
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS g (new_id, feed, authority, number)
+), made AS (
+    INSERT INTO admissions.visit_root (root_id, feed, authority, number)
+    SELECT g.new_id, g.feed, g.authority, g.number
+    FROM given g
+    WHERE NOT EXISTS (
+        SELECT 1 FROM admissions.visit_root r
+        WHERE r.feed = g.feed AND r.authority = g.authority AND r.number = g.number
+    )
+    ORDER BY g.feed, g.authority, g.number
+    ON CONFLICT ON CONSTRAINT visit_root_key DO NOTHING
+    RETURNING root_id, feed, authority, number
+)
+SELECT root_id, feed, authority, number FROM made
+UNION ALL
+SELECT r.root_id, r.feed, r.authority, r.number
+FROM given g JOIN admissions.visit_root r USING (feed, authority, number);
+
+-- name: lock_set
+-- The patients a batch must hold: the survivors of those named, and the present patients of the visits named.
+SELECT survivor_id AS patient_id FROM admissions.patient WHERE patient_id = ANY($1::uuid[])
+UNION
+SELECT patient_id FROM admissions.visit WHERE root_id = ANY($2::uuid[]);
+
+-- name: lock_patients
+-- Take the patients in one order, so that two batches never wait for each other in a circle.
+SELECT patient_id FROM admissions.patient WHERE patient_id = ANY($1::uuid[]) ORDER BY patient_id FOR UPDATE;
+
+-- name: members
+-- Every identifier that now stands for one of these survivors, with what was said under it.
+SELECT patient_id, authority, type, number, survivor_id, registers, person
+FROM admissions.patient WHERE survivor_id = ANY($1::uuid[]);
+
+-- name: insert_events
+-- Keep events not yet known; a repetition of one already kept leaves no trace.
+INSERT INTO admissions.event (event_id, root_id, patient_id, feed, trigger, applied, occurred_at, received_at, body)
+SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::boolean[],
+    $7::timestamptz[], $8::timestamptz[], $9::bytea[]
+) AS e (event_id, root_id, patient_id, feed, trigger, applied, occurred_at, received_at, body)
+ORDER BY e.event_id
+ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING
+RETURNING event_id;
+
+-- name: insert_messages
+-- Keep the bytes of the events that were new.
+INSERT INTO admissions.message (event_id, received_at, topic, partition, record_offset, raw)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::integer[], $5::bigint[], $6::bytea[]);
+
+-- name: ensure_message_month
+-- Make the partition of raw messages for the month of an instant.
+SELECT admissions.ensure_message_month($1::timestamptz);
+
+-- name: message_months
+-- The partitions of raw messages there are.
+SELECT c.relname AS name
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'admissions.message'::regclass;
+
+-- name: events_of_roots
+-- All events of these visit numbers: the whole input of the fold.
+SELECT root_id, patient_id, body FROM admissions.event WHERE root_id = ANY($1::uuid[]);
+
+-- name: visits_of_roots
+-- The visits these numbers have now.
+SELECT visit_id, root_id, generation, reported_id, patient_id, live, test, document, revision
+FROM admissions.visit WHERE root_id = ANY($1::uuid[]);
+
+-- name: upsert_visits
+-- Write visits as they now stand.
+INSERT INTO admissions.visit AS v (
+    visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at, cause,
+    changed, document, revision
+)
+SELECT n.visit_id, n.root_id, n.generation, n.reported_id, n.patient_id, n.feed, n.live, n.test, n.state, n.discharged_at,
+       n.learned_at, n.cause, string_to_array(n.changed, ','), n.document, n.revision
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::integer[], $4::uuid[], $5::uuid[], $6::text[], $7::boolean[], $8::boolean[],
+    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::bigint[]
+) AS n (visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at,
+        cause, changed, document, revision)
+ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
+    reported_id = excluded.reported_id, patient_id = excluded.patient_id, live = excluded.live, test = excluded.test, state = excluded.state,
+    discharged_at = excluded.discharged_at, learned_at = excluded.learned_at, cause = excluded.cause,
+    changed = excluded.changed, document = excluded.document, revision = excluded.revision
+WHERE excluded.revision > v.revision;
+
+-- name: touch_visits_of_patients
+-- The person changed: publish again the visits that matter, those not long over.
+UPDATE admissions.visit SET revision = revision + 1, learned_at = $2, cause = $3, changed = '{patient}'
+WHERE patient_id = ANY($1::uuid[]) AND visit_id <> ALL($4::uuid[])
+  AND state <> 'folded' AND (discharged_at IS NULL OR discharged_at > $2::timestamptz - interval '400 days');
+
+-- name: move_visits
+-- Identity changed: every visit belongs to the survivor of the identifier it was reported under.
+UPDATE admissions.visit v SET
+    patient_id = p.survivor_id, revision = v.revision + 1, learned_at = $2, cause = $3, changed = '{patient}'
+FROM admissions.patient p
+WHERE v.patient_id = ANY($1::uuid[]) AND p.patient_id = v.reported_id AND v.patient_id <> p.survivor_id;
+
+-- name: update_registers
+-- Keep what was said under each identifier.
+UPDATE admissions.patient p SET registers = n.registers
+FROM unnest($1::uuid[], $2::text[]) AS n (patient_id, registers)
+WHERE p.patient_id = n.patient_id;
+
+-- name: update_persons
+-- Keep the person as published, with the survivor.
+UPDATE admissions.patient p SET person = n.person
+FROM unnest($1::uuid[], $2::text[]) AS n (patient_id, person)
+WHERE p.patient_id = n.patient_id;
+
+-- name: update_survivors
+-- Identity as folded from all merges.
+UPDATE admissions.patient p SET survivor_id = n.survivor_id
+FROM unnest($1::uuid[], $2::uuid[]) AS n (patient_id, survivor_id)
+WHERE p.patient_id = n.patient_id AND p.survivor_id <> n.survivor_id;
+
+-- name: insert_merges
+-- Keep merges not yet known.
+INSERT INTO admissions.merge (event_id, retired_id, surviving_id, fact)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[])
+ON CONFLICT ON CONSTRAINT merge_pkey DO NOTHING;
+
+-- name: merges_around
+-- Every merge that touches one of these identifiers.
+SELECT event_id, retired_id, surviving_id, fact
+FROM admissions.merge WHERE retired_id = ANY($1::uuid[]) OR surviving_id = ANY($1::uuid[]);
+
+-- name: mark_merges
+-- Which merges were refused, and why.
+UPDATE admissions.merge m SET refused = n.refused
+FROM unnest($1::uuid[], $2::text[]) AS n (event_id, refused)
+WHERE m.event_id = n.event_id AND m.refused IS DISTINCT FROM n.refused;
+
+-- name: insert_rejections
+-- Keep what was refused; a record read twice is refused once.
+INSERT INTO admissions.rejection (
+    rejection_id, received_at, topic, partition, record_offset, feed, code, segment, field, detail, raw_key, raw
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::timestamptz[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+    $9::integer[], $10::text[], $11::bytea[], $12::bytea[]
+)
+ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING
+RETURNING rejection_id;
+
+-- name: count_messages
+-- Count what each feed sent in this batch.
+INSERT INTO admissions.tally AS t (feed, hour, received, normalized, rejected, duplicates, test, unapplied)
+SELECT n.feed, n.hour, n.received, n.normalized, n.rejected, n.duplicates, n.test, n.unapplied
+FROM unnest(
+    $1::text[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]
+) AS n (feed, hour, received, normalized, rejected, duplicates, test, unapplied)
+ORDER BY n.feed, n.hour
+ON CONFLICT ON CONSTRAINT tally_pkey DO UPDATE SET
+    received = t.received + excluded.received, normalized = t.normalized + excluded.normalized,
+    rejected = t.rejected + excluded.rejected, duplicates = t.duplicates + excluded.duplicates,
+    test = t.test + excluded.test, unapplied = t.unapplied + excluded.unapplied;
+
+-- name: unpublished_visits
+-- Visits whose latest state Kafka has not heard of yet, with the person they belong to.
+SELECT v.visit_id AS id, v.revision, v.visit_id, v.root_id, v.feed, v.live, v.test, v.learned_at, v.cause, v.changed,
+       v.document, p.person
+FROM admissions.visit v JOIN admissions.patient p ON p.patient_id = v.patient_id
+WHERE v.revision > v.published_revision
+LIMIT $1;
+
+-- name: visits_published
+-- Kafka has these revisions.
+UPDATE admissions.visit v SET published_revision = n.revision
+FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
+WHERE v.visit_id = n.id AND v.published_revision < n.revision;
+
+-- name: republish_visits
+-- Publish visits again, all or those learned since an instant.
+UPDATE admissions.visit SET published_revision = 0 WHERE $1::timestamptz IS NULL OR learned_at >= $1;
+
+-- name: unpublished_rejections
+-- Refused messages that adt.rejected has not got yet.
+SELECT rejection_id AS id, revision, received_at, topic, partition, record_offset, feed, code, segment, field, raw_key,
+       raw
+FROM admissions.rejection WHERE revision > published_revision
+LIMIT $1;
+
+-- name: rejections_published
+-- Kafka has these.
+UPDATE admissions.rejection r SET published_revision = n.revision
+FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
+WHERE r.rejection_id = n.id AND r.published_revision < n.revision;
+
+-- name: republish_rejections
+-- Publish refused messages again, all or those since an instant.
+UPDATE admissions.rejection SET published_revision = 0 WHERE $1::timestamptz IS NULL OR received_at >= $1;
+
+-- name: stored_events
+-- A page of stored events, by id, for refolding after an upgrade.
+SELECT event_id, root_id, patient_id, body FROM admissions.event WHERE event_id > $1 ORDER BY event_id LIMIT $2;
+
+-- name: mark_applied
+-- These events have effect now.
+UPDATE admissions.event SET applied = true WHERE event_id = ANY($1::uuid[]) AND NOT applied;

@@ -1,0 +1,293 @@
+"""What admissions keeps in Postgres: one typed function a statement; the caller opens the transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from services.admissions.domain.identity import MergeFact
+from services.admissions.domain.model import AdtEvent, PatientKey, Rejection
+from services.admissions.domain.person import Registers
+from services.chassis import sql
+from services.chassis.kafka import Record
+from services.chassis.postgres import Db
+
+SQL = sql.load("services.admissions")
+
+_events = msgspec.json.Decoder(AdtEvent)
+_registers = msgspec.json.Decoder(Registers)
+_facts = msgspec.json.Decoder(MergeFact)
+encode = msgspec.json.encode
+
+RootKey = tuple[str, str, str]
+"""(feed, authority, number) of a visit number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One event under the surrogates of its identifier and its visit number."""
+
+    event: AdtEvent
+    event_id: UUID
+    patient_id: UUID | None
+    root_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One identifier of a patient, and what was said of the person under it."""
+
+    patient_id: UUID
+    key: PatientKey
+    survivor_id: UUID
+    registers: Registers | None
+    person: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """A visit as it is written; `document` is the JSON of `schemas.encounters.Visit`."""
+
+    visit_id: UUID
+    root_id: UUID
+    generation: int
+    reported_id: UUID
+    patient_id: UUID
+    feed: str
+    live: bool
+    test: bool
+    state: str
+    discharged_at: datetime | None
+    learned_at: datetime
+    cause: str
+    changed: tuple[str, ...]
+    document: str
+    revision: int
+
+
+async def resolve_patients(db: Db, ids: dict[PatientKey, UUID]) -> dict[PatientKey, UUID]:
+    """Give each identifier its surrogate; `ids` proposes new ones. May lack one that is just being made."""
+    keys = list(ids)
+    rows = await db.fetch(
+        SQL["resolve_patients"],
+        list(ids.values()),
+        [key.authority for key in keys],
+        [key.type for key in keys],
+        [key.id for key in keys],
+    )
+    return {PatientKey(row["authority"], row["type"], row["number"]): row["patient_id"] for row in rows}
+
+
+async def resolve_roots(db: Db, ids: dict[RootKey, UUID]) -> dict[RootKey, UUID]:
+    """Give each visit number its surrogate; `ids` proposes new ones. May lack one that is just being made."""
+    keys = list(ids)
+    rows = await db.fetch(
+        SQL["resolve_roots"],
+        list(ids.values()),
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+    )
+    return {(row["feed"], row["authority"], row["number"]): row["root_id"] for row in rows}
+
+
+async def lock_set(db: Db, patients: Iterable[UUID], roots: Iterable[UUID]) -> set[UUID]:
+    """The survivors that a batch over these identifiers and visit numbers must hold."""
+    rows = await db.fetch(SQL["lock_set"], list(patients), list(roots))
+    return {row["patient_id"] for row in rows}
+
+
+async def lock_patients(db: Db, patients: Iterable[UUID]) -> None:
+    """Hold the patients until the caller's transaction ends, in the order of their ids."""
+    await db.fetch(SQL["lock_patients"], list(patients))
+
+
+async def members(db: Db, survivors: Iterable[UUID]) -> list[Member]:
+    """Every identifier that now stands for one of the survivors."""
+    return [
+        Member(
+            row["patient_id"],
+            PatientKey(row["authority"], row["type"], row["number"]),
+            row["survivor_id"],
+            None if row["registers"] is None else _registers.decode(row["registers"]),
+            row["person"],
+        )
+        for row in await db.fetch(SQL["members"], list(survivors))
+    ]
+
+
+async def insert_events(db: Db, kept: Sequence[Kept], applied: Sequence[bool]) -> set[UUID]:
+    """Keep events, and tell which of them were new."""
+    rows = await db.fetch(
+        SQL["insert_events"],
+        [one.event_id for one in kept],
+        [one.root_id for one in kept],
+        [one.patient_id for one in kept],
+        [one.event.feed for one in kept],
+        [one.event.trigger for one in kept],
+        list(applied),
+        [one.event.occurred_at for one in kept],
+        [one.event.received_at for one in kept],
+        [encode(one.event) for one in kept],
+    )
+    return {row["event_id"] for row in rows}
+
+
+async def insert_messages(db: Db, items: Sequence[tuple[Kept, Record, bytes]]) -> None:
+    """Keep the bytes of new events."""
+    await db.execute(
+        SQL["insert_messages"],
+        [kept.event_id for kept, _, _ in items],
+        [kept.event.received_at for kept, _, _ in items],
+        [record.topic for _, record, _ in items],
+        [record.partition for _, record, _ in items],
+        [record.offset for _, record, _ in items],
+        [raw for _, _, raw in items],
+    )
+
+
+async def events_of_roots(db: Db, roots: Iterable[UUID]) -> dict[UUID, list[tuple[UUID | None, AdtEvent]]]:
+    """All events of these visit numbers with the identifier each came under, by visit number."""
+    events: dict[UUID, list[tuple[UUID | None, AdtEvent]]] = {}
+    for root_id, patient_id, body in await db.fetch(SQL["events_of_roots"], list(roots)):
+        events.setdefault(root_id, []).append((patient_id, _events.decode(body)))
+    return events
+
+
+async def visits_of_roots(db: Db, roots: Iterable[UUID]) -> dict[tuple[UUID, int], asyncpg.Record]:
+    """The visits these numbers have now, by (visit number, generation)."""
+    rows = await db.fetch(SQL["visits_of_roots"], list(roots))
+    return {(row["root_id"], row["generation"]): row for row in rows}
+
+
+async def upsert_visits(db: Db, rows: Sequence[VisitRow]) -> None:
+    """Write visits as they now stand."""
+    await db.execute(
+        SQL["upsert_visits"],
+        [row.visit_id for row in rows],
+        [row.root_id for row in rows],
+        [row.generation for row in rows],
+        [row.reported_id for row in rows],
+        [row.patient_id for row in rows],
+        [row.feed for row in rows],
+        [row.live for row in rows],
+        [row.test for row in rows],
+        [row.state for row in rows],
+        [row.discharged_at for row in rows],
+        [row.learned_at for row in rows],
+        [row.cause for row in rows],
+        [",".join(row.changed) for row in rows],
+        [row.document for row in rows],
+        [row.revision for row in rows],
+    )
+
+
+async def touch_visits(
+    db: Db, patients: Iterable[UUID], at: datetime, cause: str, except_visits: Iterable[UUID]
+) -> None:
+    """Publish the visits of these patients again, but those just written."""
+    await db.execute(SQL["touch_visits_of_patients"], list(patients), at, cause, list(except_visits))
+
+
+async def move_visits(db: Db, patients: Iterable[UUID], at: datetime, cause: str) -> None:
+    """Let the visits of these patients follow their identifiers to the survivors."""
+    await db.execute(SQL["move_visits"], list(patients), at, cause)
+
+
+async def update_registers(db: Db, registers: dict[UUID, Registers]) -> None:
+    """Keep what was said under each identifier."""
+    await db.execute(
+        SQL["update_registers"], list(registers), [encode(one).decode() for one in registers.values()]
+    )
+
+
+async def update_persons(db: Db, persons: dict[UUID, str]) -> None:
+    """Keep the persons as published."""
+    await db.execute(SQL["update_persons"], list(persons), list(persons.values()))
+
+
+async def update_survivors(db: Db, survivors: dict[UUID, UUID]) -> None:
+    """Keep identity as folded from the merges."""
+    await db.execute(SQL["update_survivors"], list(survivors), list(survivors.values()))
+
+
+async def insert_merges(db: Db, merges: Sequence[tuple[UUID, UUID, UUID, MergeFact]]) -> None:
+    """Keep merges: (event, retired, surviving, fact)."""
+    await db.execute(
+        SQL["insert_merges"],
+        [one[0] for one in merges],
+        [one[1] for one in merges],
+        [one[2] for one in merges],
+        [encode(one[3]).decode() for one in merges],
+    )
+
+
+async def merges_around(db: Db, patients: Iterable[UUID]) -> list[tuple[UUID, UUID, UUID, MergeFact]]:
+    """Every merge touching one of these identifiers: (event, retired, surviving, fact)."""
+    rows = await db.fetch(SQL["merges_around"], list(patients))
+    return [(row[0], row[1], row[2], _facts.decode(row[3])) for row in rows]
+
+
+async def mark_merges(db: Db, refused: dict[UUID, str | None]) -> None:
+    """Note which merges were refused, and why; None where one stands."""
+    await db.execute(SQL["mark_merges"], list(refused), list(refused.values()))
+
+
+async def message_months(db: Db) -> set[str]:
+    """Names of the monthly partitions of raw messages."""
+    return {row["name"] for row in await db.fetch(SQL["message_months"])}
+
+
+async def ensure_message_month(db: Db, instant: datetime) -> None:
+    """Make the partition of raw messages for the month of `instant`."""
+    await db.execute(SQL["ensure_message_month"], instant)
+
+
+async def insert_rejections(db: Db, items: Sequence[tuple[UUID, Record, str, Rejection, bytes, datetime]]) -> None:
+    """Keep refused messages: (id, record, feed, why, bytes, arrival)."""
+    await db.fetch(
+        SQL["insert_rejections"],
+        [one[0] for one in items],
+        [one[5] for one in items],
+        [one[1].topic for one in items],
+        [one[1].partition for one in items],
+        [one[1].offset for one in items],
+        [one[2] for one in items],
+        [one[3].code for one in items],
+        [one[3].segment for one in items],
+        [one[3].field for one in items],
+        [one[3].detail for one in items],
+        [one[1].key for one in items],
+        [one[4] for one in items],
+    )
+
+
+Tally = dict[tuple[str, datetime], list[int]]
+"""(feed, hour) -> received, normalized, rejected, duplicates, test, unapplied."""
+
+
+async def count_messages(db: Db, tally: Tally) -> None:
+    """Add to what each feed sent."""
+    counts = list(tally.values())
+    await db.execute(
+        SQL["count_messages"],
+        [feed for feed, _ in tally],
+        [hour for _, hour in tally],
+        *([count[i] for count in counts] for i in range(6)),
+    )
+
+
+async def stored_events(db: Db, after: UUID, limit: int) -> list[Kept]:
+    """A page of stored events by id."""
+    rows = await db.fetch(SQL["stored_events"], after, limit)
+    return [
+        Kept(_events.decode(row["body"]), row["event_id"], row["patient_id"], row["root_id"]) for row in rows
+    ]
+
+
+async def mark_applied(db: Db, events: Iterable[UUID]) -> None:
+    """These events have effect now."""
+    await db.execute(SQL["mark_applied"], list(events))

@@ -1,0 +1,61 @@
+"""What keeps admissions in shape: old raw messages go by the month; refolding after an upgrade."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.admissions import ledger, store
+from services.admissions.domain.fold import applied
+from services.admissions.feeds import Feeds
+from services.admissions.settings import Settings
+from services.chassis import clock
+from services.chassis.logs import get_logger
+from services.chassis.postgres import Pool, transaction
+from services.chassis.service import Service
+
+log = get_logger("admissions.upkeep")
+
+PAGE = 1000
+
+
+async def prune(service: Service) -> None:
+    """Drop the months of raw messages that are wholly older than the retention; what they said stays."""
+    settings = service.settings
+    retention = settings.raw_retention if isinstance(settings, Settings) else Settings.model_fields["raw_retention"].default
+    async with service.pool.acquire() as db:
+        oldest = await clock.now(db) - retention
+        for name in sorted(await store.message_months(db)):
+            year, month = int(name[-7:-3]), int(name[-2:])
+            end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+            if end <= oldest:
+                await db.execute(f'DROP TABLE IF EXISTS admissions."{name}"')
+                log.info("a month of raw messages was dropped", month=name)
+
+
+async def refold(pool: Pool, feeds: Feeds, tell: Callable[[int, int], None] | None = None) -> int:
+    """Apply every stored event again, as this version understands it; gives the number of visits that changed.
+
+    Safe beside a running system and safe to repeat: nothing changes where nothing differs. `tell` is given
+    the number of events read and of visits changed after each page.
+    """
+    after, read, changed = UUID(int=0), 0, 0
+    while True:
+        async with pool.acquire() as db:
+            page = await store.stored_events(db, after, PAGE)
+        if not page:
+            return changed
+        wanted: set[UUID] = set()
+        while True:
+            try:
+                async with transaction(pool) as db:
+                    again = await ledger.surrogates(db, [(one.event_id, one.event) for one in page])
+                    held = await ledger.hold(db, again, wanted)
+                    written = await ledger.settle(db, again, held, feeds)
+                    await store.mark_applied(db, [one.event_id for one in again if applied(one.event.trigger)])
+            except ledger.SetGrewError as grown:
+                wanted |= grown.patients
+            else:
+                break
+        after, read, changed = page[-1].event_id, read + len(page), changed + written
+        if tell:
+            tell(read, changed)

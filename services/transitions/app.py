@@ -1,0 +1,39 @@
+"""Transitions: visits and actions become what is owed. Two processes: `transitions` plans, `deadlines` fires.
+
+Reads adt.encounters and care.actions; writes care.transitions and care.rejected.
+"""
+
+from collections.abc import Coroutine
+
+from schemas import topics
+from services.chassis.service import Service, Subscription
+from services.transitions import publish
+from services.transitions.consumer import Doors
+from services.transitions.deadlines import Firing
+from services.transitions.settings import Settings
+
+
+def build(settings: Settings) -> Service:
+    """The process that plans."""
+    doors = Doors(settings.rules())
+    return Service(
+        "transitions",
+        settings,
+        subscriptions=[
+            Subscription([topics.ADT_ENCOUNTERS], doors.on_encounters, group="transitions.encounters"),
+            Subscription([topics.CARE_ACTIONS], doors.on_actions, group="transitions.actions"),
+        ],
+        outlets=publish.outlets(),
+    )
+
+
+def build_deadlines(settings: Settings) -> Service:
+    """The process that fires; it reads no topic."""
+    rules = settings.rules()
+
+    def fire(service: Service) -> Coroutine[None, None, None]:
+        firing = Firing(service, rules)
+        service.add_check("applied mark", firing.check)
+        return firing.run()
+
+    return Service("deadlines", settings, loops=[fire], outlets=publish.outlets(), schema="transitions")

@@ -1,0 +1,212 @@
+"""Two doors: visits from `adt.encounters` and actions from `care.actions`; each batch is one transaction."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from schemas import topics
+from schemas.encounters import MARK_TYPE, AppliedMark, EncounterEvent
+from services.chassis import clock, marks, metrics
+from services.chassis.arrivals import arrived
+from services.chassis.kafka import Record
+from services.chassis.logs import get_logger
+from services.chassis.postgres import Db, transaction
+from services.chassis.service import Service
+from services.transitions import store
+from services.transitions.domain.actions import Read, Refusal, read_action
+from services.transitions.domain.stays import stay_of
+from services.transitions.planner import Rules, replan
+
+log = get_logger("transitions")
+
+CONSUMER = "transitions"
+FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
+"""What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
+
+ACTIONS = metrics.declare("baton_actions_received_total", "counter", "Actions read from care.actions.", ["type"])
+REFUSED = metrics.declare(
+    "baton_actions_rejected_total", "counter", "Actions refused; look at `baton dlq`.", ["code"]
+)
+UNREADABLE = metrics.declare(
+    "baton_encounters_unreadable_total",
+    "counter",
+    "Records on adt.encounters that are no visit. Admissions wrote something this version cannot read.",
+)
+PLANNED = metrics.declare("baton_patients_planned_total", "counter", "Patients whose plan was made.")
+
+_RAISE_MARKS = """
+INSERT INTO baton.applied_mark AS held (consumer, topic, "partition", mark)
+SELECT $1, $2, p, m FROM unnest($3::integer[], $4::timestamptz[]) AS given (p, m) ORDER BY p
+ON CONFLICT (consumer, topic, "partition") DO UPDATE SET mark = greatest(held.mark, excluded.mark)
+"""
+
+
+class Doors:
+    """The handlers of transitions."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+
+    async def on_encounters(self, service: Service, records: list[Record]) -> None:
+        """Take over newer visits, plan their patients anew, note how far admissions has read."""
+        visits, told = self._read(service, records)
+        async with transaction(service.pool) as db:
+            await _raise_marks(db, told)
+            if visits:
+                await self._take(db, visits)
+            await service.marks.write(db, records)
+        service.registry.counter(PLANNED).inc(len(visits))
+        if visits:
+            service.relay.wake()
+
+    def _read(
+        self, service: Service, records: Iterable[Record]
+    ) -> tuple[dict[UUID, EncounterEvent], dict[int, AppliedMark]]:
+        visits: dict[UUID, EncounterEvent] = {}
+        told: dict[int, AppliedMark] = {}
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                if record.header("ce_type") == MARK_TYPE:
+                    told[record.partition] = AppliedMark.model_validate_json(record.value)
+                    continue
+                event = EncounterEvent.model_validate_json(record.value)
+            except ValidationError as error:
+                service.registry.counter(UNREADABLE).inc()
+                places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
+                log.error(
+                    "a record on adt.encounters is no visit",
+                    partition=record.partition, offset=record.offset, places=places[:5],
+                )  # fmt: skip
+                continue
+            known = visits.get(event.visit_id)
+            if known is None or event.revision > known.revision:
+                visits[event.visit_id] = event
+        return visits, told
+
+    async def _take(self, db: Db, visits: dict[UUID, EncounterEvent]) -> None:
+        known = await store.visit_revisions(db, visits)
+        patients = {event.patient.patient_id for event in visits.values()}
+        patients |= {patient_id for _, patient_id in known.values()}
+        await store.lock_patients(db, patients)
+        known = await store.visit_revisions(db, visits)
+        newer = [
+            event for visit_id, event in visits.items() if visit_id not in known or event.revision > known[visit_id][0]
+        ]
+        moved_from = {patient_id for _, patient_id in known.values()} - patients
+        if moved_from:
+            await store.lock_patients(db, moved_from)
+        if not newer:
+            return
+        await store.upsert_visits(db, [(stay_of(event), event.test) for event in newer])
+        await store.bind_actions(db, {event.visit.number for event in newer if event.visit.number})
+        arrivals: dict[UUID, datetime] = {}
+        for event in newer:
+            concerned = {event.patient.patient_id}
+            if event.visit_id in known:
+                concerned.add(known[event.visit_id][1])
+            for patient_id in concerned:
+                arrivals[patient_id] = max(arrivals.get(patient_id, event.learned_at), event.learned_at)
+        await self._plan(db, arrivals)
+
+    async def on_actions(self, service: Service, records: list[Record]) -> None:
+        """Keep what people did, and plan anew those whom it concerns."""
+        async with service.pool.acquire() as db:
+            now = await clock.now(db)
+        read: list[tuple[Read, Record]] = []
+        refused: list[tuple[UUID, Record, Refusal, datetime]] = []
+        for record in records:
+            said = read_action(record.value or b"", arrived(record, now))
+            if isinstance(said, Read):
+                read.append((said, record))
+                service.registry.counter(ACTIONS).labels(said.type).inc()
+            else:
+                refused.append((_rejection_id(record), record, said, now))
+        async with transaction(service.pool) as db:
+            await self._keep(db, read, refused, now)
+            await service.marks.write(db, records)
+        for _, _, why, _ in refused:
+            service.registry.counter(REFUSED).labels(why.code).inc()
+        service.relay.wake()
+
+    async def _keep(
+        self,
+        db: Db,
+        read: Sequence[tuple[Read, Record]],
+        refused: list[tuple[UUID, Record, Refusal, datetime]],
+        now: datetime,
+    ) -> None:
+        found = await store.visits_by_number(db, {said.visit for said, _ in read if said.visit})
+        bound: dict[str, tuple[Read, UUID | None]] = {}
+        withdrawals: dict[str, Read] = {}
+        for said, record in read:
+            if said.type == "action_withdrawn":
+                withdrawals.setdefault(said.action_id, said)
+            elif said.visit is None:
+                await self._acknowledge_list(db, said)
+            else:
+                roots = {
+                    row["root_id"]
+                    for row in found.get(said.visit, ())
+                    if said.facility in (None, row["facility"]) and said.authority in (None, row["authority"])
+                }
+                if len(roots) > 1:
+                    why = Refusal(
+                        "ambiguous_visit", "several visits have this number: name the facility or authority", "visit"
+                    )
+                    refused.append((_rejection_id(record), record, why, now))
+                else:
+                    bound.setdefault(said.action_id, (said, roots.pop() if roots else None))
+        new = await store.insert_actions(db, list(bound.values())) if bound else set()
+        if withdrawals:
+            new |= await store.insert_withdrawals(db, list(withdrawals.values()))
+        if refused:
+            await store.insert_rejections(db, refused)
+        if new:
+            await self._plan_after(db, {said.action_id: said.at for said, _ in read if said.action_id in new})
+
+    async def _plan_after(self, db: Db, arrived_at: dict[str, datetime]) -> None:
+        concerned = await store.patients_of_actions(db, arrived_at)
+        if not concerned:
+            return
+        await store.lock_patients(db, set(concerned.values()))
+        # A merge may have moved a visit while we waited for the locks.
+        concerned = await store.patients_of_actions(db, arrived_at)
+        await store.lock_patients(db, set(concerned.values()))
+        arrivals: dict[UUID, datetime] = {}
+        for action_id, patient_id in concerned.items():
+            at = arrived_at[action_id]
+            arrivals[patient_id] = max(arrivals.get(patient_id, at), at)
+        await self._plan(db, arrivals)
+
+    async def _acknowledge_list(self, db: Db, said: Read) -> None:
+        facility = self.rules.facilities.of(said.facility or "")
+        await store.acknowledge_team(db, facility.team, said, None)
+
+    async def _plan(self, db: Db, arrivals: dict[UUID, datetime]) -> None:
+        as_of = await marks.lowest(db, CONSUMER, FIRING_TOPICS)
+        await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals)
+
+
+async def _raise_marks(db: Db, told: dict[int, AppliedMark]) -> None:
+    """Note admissions' mark for the partitions it came through; a partition it has not come through holds it back."""
+    if not told:
+        return
+    all_of_them = range(max(one.partitions for one in told.values()))
+    await db.execute(
+        _RAISE_MARKS,
+        CONSUMER,
+        topics.ADT_INBOUND,
+        list(all_of_them),
+        [told[number].mark if number in told else None for number in all_of_them],
+    )
+
+
+def _rejection_id(record: Record) -> UUID:
+    """The same record read again is the same refusal."""
+    name = f"{record.topic}/{record.partition}/{record.offset}/{record.timestamp.timestamp()}/"
+    return UUID(bytes=hashlib.sha256(name.encode() + (record.value or b"")).digest()[:16])

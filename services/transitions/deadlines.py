@@ -1,0 +1,139 @@
+"""The deadlines process: fires what falls due, and nothing before everything that was known by then is applied."""
+
+import asyncio
+import contextlib
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from services.chassis import clock, marks, metrics
+from services.chassis.logs import get_logger
+from services.chassis.loops import Signal, run_forever
+from services.chassis.postgres import transaction
+from services.chassis.service import Service
+from services.transitions import store
+from services.transitions.consumer import CONSUMER, FIRING_TOPICS
+from services.transitions.planner import Rules, replan
+
+log = get_logger("deadlines")
+
+CHUNK = 2000
+REPLAN_CHUNK = 200
+LONGEST_REST = 1.0
+BEHIND_REST = 0.05
+"""While something is due and the mark has not passed it yet."""
+
+FIRED = metrics.declare("baton_deadlines_fired_total", "counter", "Deadlines that reached their due time undone.")
+BEHIND = metrics.declare(
+    "baton_deadlines_fired_behind_total",
+    "counter",
+    "Deadlines fired although a consumer stood still for longer than the patience. Find out which one, and why.",
+)
+NEXT = metrics.declare("baton_deadline_next_seconds", "gauge", "Seconds until the next armed timer; negative: overdue.")
+
+
+class Firing:
+    """One replica of the deadlines process; any number may run."""
+
+    def __init__(self, service: Service, rules: Rules) -> None:
+        self._service = service
+        self._rules = rules
+        self._patience = clock.Patience(service.settings.patience)
+        self._signal = Signal()
+        self._behind = False
+
+    async def run(self) -> None:
+        """Fire until cancelled."""
+        service = self._service
+        async with asyncio.TaskGroup() as group:
+            group.create_task(
+                run_forever("fire", self.once, service.progress, every=LONGEST_REST, signal=self._signal,
+                            retry_max=5, registry=service.registry)
+            )  # fmt: skip
+            group.create_task(
+                run_forever("listen", self._listen, service.progress, every=0, retry_max=5, registry=service.registry,
+                            limit=float("inf"))
+            )  # fmt: skip
+
+    async def once(self) -> float:
+        """Fire everything that may fire now; gives how long to rest, in seconds."""
+        pool = self._service.pool
+        async with pool.acquire() as db:
+            now = await clock.now(db)
+            due = await store.next_timer(db)
+            mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS)
+        if due is not None:
+            self._service.registry.gauge(NEXT).set((due - now).total_seconds())
+        if due is None or due > now:
+            self._patience.watch(mark)
+            return LONGEST_REST if due is None else min((due - now).total_seconds(), LONGEST_REST)
+        until = self._until(now, mark)
+        if until is None or due > until:
+            return BEHIND_REST
+        await self._fire(until, now, behind=mark is None or until > mark)
+        return 0
+
+    def _until(self, now: datetime, mark: datetime | None) -> datetime | None:
+        """Up to when we may fire: the mark, or now where it has stood still for longer than the patience."""
+        if not self._patience.watch(mark):
+            self._behind = False
+            return None if mark is None else min(mark, now)
+        if not self._behind:
+            self._behind = True
+            log.error(
+                "firing without the applied mark: a consumer stands still",
+                mark=mark and mark.isoformat(), stood_still_seconds=round(self._patience.elapsed),
+            )  # fmt: skip
+        return now
+
+    async def _fire(self, until: datetime, now: datetime, *, behind: bool) -> None:
+        service = self._service
+        while True:
+            async with transaction(service.pool) as db:
+                claimed, changed, settled = await store.fire(db, until, CHUNK, now, behind=behind)
+            if changed:
+                service.relay.wake()
+                service.registry.counter(FIRED).inc(settled)
+                if behind:
+                    service.registry.counter(BEHIND).inc(settled)
+            service.progress.beat("fire")
+            if claimed < CHUNK:
+                break
+        while await self._replan(until):
+            service.relay.wake()
+            service.progress.beat("fire")
+
+    async def _replan(self, until: datetime) -> bool:
+        """Plan anew whose plan changes by itself by now; False when there is nobody left."""
+        async with transaction(self._service.pool) as db:
+            patients = await store.due_replans(db, until, REPLAN_CHUNK)
+            if not patients:
+                return False
+            await store.lock_patients(db, patients)
+            await store.disarm_replans(db, patients, until)
+            # What a plan becomes at an instant may be said once everything before the instant after is known.
+            await replan(
+                db,
+                sorted(patients),
+                self._rules,
+                as_of=until + timedelta(microseconds=1),
+                arrivals=dict.fromkeys(patients, until),
+            )
+        return True
+
+    async def check(self) -> str | None:
+        """What /readyz says of the mark."""
+        return "a consumer stands still and deadlines fire without the applied mark" if self._behind else None
+
+    async def _listen(self) -> float:
+        """Be woken when an earlier timer is armed."""
+        connection = await asyncpg.connect(self._service.settings.database_url, timeout=5)
+        try:
+            await connection.add_listener("transitions_timer", lambda *_: self._signal.set())
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
+            await lost.wait()
+        finally:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=2)
+        return 1.0

@@ -1,0 +1,59 @@
+"""From a visit as admissions tells it to a stay: only what follow-up depends on."""
+
+from schemas.encounters import EncounterEvent
+from services.transitions.domain.model import Move, Stay
+
+
+def stay_of(event: EncounterEvent) -> Stay:
+    """Take from the whole visit what the plan reads; names, numbers to call and the like stay behind."""
+    visit, patient = event.visit, event.patient
+    disposition, death = visit.disposition, patient.death
+    return Stay(
+        visit_id=event.visit_id,
+        root_id=event.root_id,
+        patient_id=patient.patient_id,
+        patient_number=patient.number,
+        revision=event.revision,
+        feed=event.feed,
+        learned_at=event.learned_at,
+        number=visit.number,
+        authority=visit.authority,
+        facility=visit.facility,
+        generation=visit.generation,
+        state=visit.state.value,
+        care_class=visit.care_class.value,
+        inpatient=visit.inpatient,
+        live=event.live,
+        patient_class=visit.patient_class,
+        admission_type=visit.admission_type,
+        hospital_service=visit.hospital_service,
+        started_at=visit.started_at,
+        admitted_at=visit.admitted_at,
+        admit_learned_at=visit.admit_learned_at,
+        discharged_at=visit.discharged_at,
+        discharge_learned_at=visit.discharge_learned_at,
+        settle_from=visit.settle_from,
+        disposition_code=disposition.code if disposition else None,
+        disposition_category=disposition.category if disposition else None,
+        disposition_stated=disposition.stated if disposition else False,
+        disposition_learned_at=disposition.learned_at if disposition else None,
+        planned_readmission=disposition.planned_readmission if disposition else False,
+        unit=visit.location.unit if visit.location else None,
+        moves=tuple(
+            Move(
+                at=transfer.at,
+                learned_at=transfer.learned_at,
+                trigger=transfer.trigger,
+                unit=transfer.destination.unit,
+                facility=transfer.destination.facility,
+            )
+            for transfer in visit.transfers
+        ),
+        diagnoses=tuple(diagnosis.code for diagnosis in visit.diagnoses),
+        emergency_phase=visit.emergency_phase,
+        preadmitted=visit.preadmitted,
+        gap=visit.gap,
+        implausible="implausible_time" in visit.flags,
+        death_at=death.at if death else None,
+        death_learned_at=death.learned_at if death else None,
+    )

@@ -1,0 +1,121 @@
+"""Bring what is owed to some patients up to date: load, plan, reconcile, write only the difference."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from schemas.reference.facilities import Facilities
+from schemas.transitions import Ack
+from services.chassis.postgres import Db
+from services.transitions import store
+from services.transitions.domain.acknowledge import acknowledgements
+from services.transitions.domain.model import DeadlineRow, EpisodeRow
+from services.transitions.domain.plan import plan
+from services.transitions.domain.protocol import Protocol
+from services.transitions.domain.reconcile import reconcile, timers
+from services.transitions.store import Holding
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+REPLAN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What plans are made by."""
+
+    protocol: Protocol
+    facilities: Facilities
+
+
+@dataclass(slots=True)
+class Difference:
+    """What has to be written."""
+
+    episodes: list[EpisodeRow]
+    deadlines: list[tuple[UUID, DeadlineRow]]
+    rearmed: set[UUID]
+    timers: list[tuple[UUID, int, datetime]]
+    acknowledged: dict[str | UUID, str]
+
+
+async def replan(
+    db: Db, patients: Sequence[UUID], rules: Rules, *, as_of: datetime | None, arrivals: Mapping[UUID, datetime]
+) -> int:
+    """Plan the patients anew and write the difference; the caller has locked them.
+
+    `as_of` is the applied mark: up to it everything is known. `arrivals` gives for each patient the
+    arrival of the newest input of this batch. Gives the number of rows written.
+    """
+    held = await store.holdings(db, patients)
+    difference = Difference([], [], set(), [], {})
+    for patient_id, holding in held.items():
+        _plan_one(patient_id, holding, rules, as_of or NEVER, arrivals[patient_id], difference)
+    if difference.episodes:
+        await store.upsert_episodes(db, difference.episodes, difference.acknowledged)
+    if difference.deadlines:
+        await store.upsert_deadlines(db, difference.deadlines, difference.acknowledged)
+    await store.rearm(db, difference.rearmed, difference.timers)
+    return len(difference.episodes) + len(difference.deadlines)
+
+
+def _plan_one(  # noqa: PLR0913 - one patient's share of a batch
+    patient_id: UUID, holding: Holding, rules: Rules, as_of: datetime, arrival: datetime, out: Difference
+) -> None:
+    ought = plan(
+        holding.stays, holding.deeds, protocol=rules.protocol, facilities=rules.facilities, as_of=as_of
+    )
+    changes = reconcile(
+        holding.episodes,
+        ought,
+        patient_id=patient_id,
+        protocol_name=rules.protocol.name,
+        as_of=as_of,
+        arrival=arrival,
+    )
+    episodes = {row.episode_id: row for row in changes.episodes}
+    deadlines = {row.deadline_id: row for row in changes.deadlines}
+    _acknowledge(holding, episodes, deadlines, out)
+    out.episodes += episodes.values()
+    out.deadlines += ((patient_id, row) for row in deadlines.values())
+    for row in deadlines.values():
+        out.rearmed.add(row.deadline_id)
+        out.timers += ((row.deadline_id, n, at) for n, at in timers(row))
+    out.rearmed.add(patient_id)
+    if changes.replan_at is not None:
+        out.timers.append((patient_id, REPLAN, changes.replan_at))
+
+
+def _acknowledge(
+    holding: Holding, episodes: dict[str, EpisodeRow], deadlines: dict[UUID, DeadlineRow], out: Difference
+) -> None:
+    """Put acknowledgements on the rows they speak of; a row that changes only by this is written as well."""
+    stored = {key: text for key, text in holding.acknowledged.items() if text != "[]"}
+    if not stored and not any(deed.type == "alert_acknowledged" for deed in holding.deeds):
+        return
+    current = {row.episode_id: row for row in holding.episodes} | episodes
+    for row in current.values():
+        row = current[row.episode_id] = msgspec.structs.replace(row, deadlines=dict(row.deadlines))  # noqa: PLW2901
+        for deadline in deadlines.values():
+            if deadline.episode_id == row.episode_id:
+                row.deadlines[deadline.kind] = deadline
+    found = acknowledgements(current.values(), holding.stays, holding.deeds)
+    for row in current.values():
+        text = _text(found.get(row.episode_id, ()))
+        out.acknowledged[row.episode_id] = text
+        if text != holding.acknowledged.get(row.episode_id, "[]") and row.episode_id not in episodes:
+            episodes[row.episode_id] = msgspec.structs.replace(row, revision=row.revision + 1)
+        for deadline in row.deadlines.values():
+            text = _text(found.get(deadline.deadline_id, ()))
+            out.acknowledged[deadline.deadline_id] = text
+            old = holding.acknowledged.get(deadline.deadline_id, "[]")
+            if text != old and deadline.deadline_id not in deadlines:
+                deadlines[deadline.deadline_id] = msgspec.structs.replace(deadline, revision=deadline.revision + 1)
+
+
+def _text(acks: Iterable[Ack]) -> str:
+    return "[" + ",".join(ack.model_dump_json() for ack in acks) + "]"
+
+

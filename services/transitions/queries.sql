@@ -1,0 +1,289 @@
+-- name: visit_revisions
+-- What is known of these visits: the newest revision applied, and the patient it belonged to.
+SELECT visit_id, revision, patient_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+
+-- name: ensure_patients
+-- Make the lock rows of patients never seen.
+INSERT INTO transitions.patient (patient_id)
+SELECT n.patient_id FROM unnest($1::uuid[]) AS n (patient_id)
+WHERE NOT EXISTS (SELECT 1 FROM transitions.patient p WHERE p.patient_id = n.patient_id)
+ORDER BY n.patient_id
+ON CONFLICT ON CONSTRAINT patient_pkey DO NOTHING;
+
+-- name: lock_patients
+-- Hold the patients, in one order.
+SELECT patient_id FROM transitions.patient WHERE patient_id = ANY($1::uuid[]) ORDER BY patient_id FOR UPDATE;
+
+-- name: upsert_visits
+-- Take over visits that are newer than what is known.
+INSERT INTO transitions.visit AS v (
+    visit_id, root_id, patient_id, number, authority, facility, test, revision, document
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::text[]
+)
+ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
+    patient_id = excluded.patient_id, number = excluded.number, authority = excluded.authority,
+    facility = excluded.facility, test = excluded.test, revision = excluded.revision, document = excluded.document
+WHERE excluded.revision > v.revision;
+
+-- name: bind_actions
+-- Actions that waited for one of these visit numbers, where only one visit can be meant.
+UPDATE transitions.action a SET root_id = m.root_id
+FROM (
+    SELECT a.action_id, min(v.root_id::text)::uuid AS root_id
+    FROM transitions.action a
+    JOIN transitions.visit v ON v.number = a.number AND NOT v.test
+        AND (a.facility IS NULL OR v.facility = a.facility)
+        AND (a.authority IS NULL OR v.authority = a.authority)
+    WHERE a.root_id IS NULL AND a.number = ANY($1::text[])
+    GROUP BY a.action_id
+    HAVING count(DISTINCT v.root_id) = 1
+) m
+WHERE a.action_id = m.action_id;
+
+-- name: visits_by_number
+-- The visits an action can mean.
+SELECT DISTINCT root_id, number, facility, authority, patient_id
+FROM transitions.visit WHERE number = ANY($1::text[]) AND NOT test;
+
+-- name: insert_actions
+-- Keep actions; the same one again leaves no trace.
+INSERT INTO transitions.action (action_id, type, at, number, facility, authority, root_id, body)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[]
+)
+ON CONFLICT ON CONSTRAINT action_pkey DO NOTHING
+RETURNING action_id;
+
+-- name: insert_withdrawals
+-- Keep withdrawals; the same one again leaves no trace.
+INSERT INTO transitions.withdrawal (action_id, at, body)
+SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[])
+ON CONFLICT ON CONSTRAINT withdrawal_pkey DO NOTHING
+RETURNING action_id;
+
+-- name: patients_of_actions
+-- Whose plan these actions concern.
+SELECT DISTINCT a.action_id, v.patient_id
+FROM transitions.action a JOIN transitions.visit v ON v.root_id = a.root_id
+WHERE a.action_id = ANY($1::text[]);
+
+-- name: patients_of_visits
+-- Who these visits belong to now.
+SELECT visit_id, patient_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+
+-- name: stays
+-- All visits of these patients, test visits apart.
+SELECT patient_id, document FROM transitions.visit WHERE patient_id = ANY($1::uuid[]) AND NOT test;
+
+-- name: deeds
+-- All actions on the visits of these patients that were not withdrawn.
+SELECT v.patient_id, a.action_id, a.root_id, a.at, a.body
+FROM (SELECT DISTINCT patient_id, root_id FROM transitions.visit WHERE patient_id = ANY($1::uuid[]) AND NOT test) v
+JOIN transitions.action a ON a.root_id = v.root_id
+WHERE NOT EXISTS (SELECT 1 FROM transitions.withdrawal w WHERE w.action_id = a.action_id);
+
+-- name: episodes
+-- The episodes of these patients.
+SELECT episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
+       unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+FROM transitions.episode WHERE patient_id = ANY($1::uuid[]);
+
+-- name: episodes_of_visits
+-- Episodes of these visits that still stand under another patient (a merge moved the visit).
+SELECT episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
+       unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+FROM transitions.episode WHERE visit_id = ANY($1::uuid[]);
+
+-- name: deadlines
+-- The deadlines of these patients, held against firing until the transaction ends.
+SELECT deadline_id, episode_id, patient_id, kind, status, due_at, becomes, settled_at, generation, late_known,
+       provisional, owed, behind, because, severity, warnings, warned, warned_at, hold_until, acknowledged, learned_at,
+       known_at, revision
+FROM transitions.deadline WHERE patient_id = ANY($1::uuid[]) ORDER BY deadline_id FOR UPDATE;
+
+-- name: upsert_episodes
+-- Write episodes as they now stand.
+INSERT INTO transitions.episode AS e (
+    episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
+    unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+)
+SELECT * FROM unnest(
+    $1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
+    $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::text[], $16::text[],
+    $17::timestamptz[], $18::timestamptz[], $19::bigint[]
+)
+ON CONFLICT ON CONSTRAINT episode_pkey DO UPDATE SET
+    patient_id = excluded.patient_id, status = excluded.status, opened_at = excluded.opened_at,
+    closed_at = excluded.closed_at, close_reason = excluded.close_reason, protocol = excluded.protocol,
+    facility = excluded.facility, unit = excluded.unit, team = excluded.team, live = excluded.live,
+    readmission = excluded.readmission, acknowledged = excluded.acknowledged, learned_at = excluded.learned_at,
+    known_at = excluded.known_at, revision = excluded.revision
+WHERE excluded.revision > e.revision;
+
+-- name: upsert_deadlines
+-- Write deadlines as they now stand.
+INSERT INTO transitions.deadline AS d (
+    deadline_id, episode_id, patient_id, kind, status, due_at, becomes, settled_at, generation, late_known,
+    provisional, owed, behind, because, severity, warnings, warned, warned_at, hold_until, acknowledged, learned_at,
+    known_at, revision
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::timestamptz[],
+    $9::integer[], $10::boolean[], $11::boolean[], $12::boolean[], $13::boolean[], $14::text[], $15::text[],
+    $16::text[], $17::integer[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::timestamptz[],
+    $22::timestamptz[], $23::bigint[]
+)
+ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
+    patient_id = excluded.patient_id, status = excluded.status, due_at = excluded.due_at, becomes = excluded.becomes,
+    settled_at = excluded.settled_at, generation = excluded.generation, late_known = excluded.late_known,
+    provisional = excluded.provisional, owed = excluded.owed, behind = excluded.behind, because = excluded.because,
+    severity = excluded.severity, warnings = excluded.warnings, warned = excluded.warned,
+    warned_at = excluded.warned_at, hold_until = excluded.hold_until, acknowledged = excluded.acknowledged,
+    learned_at = excluded.learned_at, known_at = excluded.known_at, revision = excluded.revision
+WHERE excluded.revision > d.revision;
+
+-- name: disarm
+-- Take away the timers of these deadlines or patients.
+DELETE FROM transitions.timer WHERE subject = ANY($1::uuid[]);
+
+-- name: arm
+-- Set timers.
+INSERT INTO transitions.timer (subject, n, fire_at)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[])
+ON CONFLICT ON CONSTRAINT timer_pkey DO UPDATE SET fire_at = excluded.fire_at;
+
+-- name: announce
+-- Wake the deadlines process: a timer was armed for this instant.
+SELECT pg_notify('transitions_timer', $1::text);
+
+-- name: next_timer
+-- The next instant at which something happens by itself.
+SELECT min(fire_at) FROM transitions.timer;
+
+-- name: fire
+-- Everything due or to be warned of by $1: claim, change and disarm in one statement. Status, due time and
+-- revision are checked again here; what a planner holds is left to it, and whatever it writes arms anew.
+WITH claimed AS (
+    SELECT t.subject, t.n, t.fire_at
+    FROM transitions.timer t JOIN transitions.deadline d ON d.deadline_id = t.subject
+    WHERE t.fire_at <= $1 AND t.n >= 0
+    ORDER BY t.fire_at
+    LIMIT $2
+    FOR UPDATE OF t, d SKIP LOCKED
+), gone AS (
+    DELETE FROM transitions.timer t USING claimed c WHERE t.subject = c.subject AND t.n = c.n
+), wanted AS (
+    SELECT subject, bool_or(n = 0) AS due, max(fire_at) FILTER (WHERE n = 0) AS due_at, max(n) AS n,
+           max(fire_at) FILTER (WHERE n > 0) AS warned_at
+    FROM claimed GROUP BY subject
+), fired AS (
+    UPDATE transitions.deadline d SET
+        status = CASE WHEN w.due AND d.due_at = w.due_at THEN d.becomes ELSE d.status END,
+        settled_at = CASE WHEN w.due AND d.due_at = w.due_at THEN d.due_at ELSE d.settled_at END,
+        known_at = CASE WHEN w.due AND d.due_at = w.due_at THEN greatest(d.due_at, d.learned_at) ELSE d.known_at END,
+        owed = CASE WHEN w.due AND d.due_at = w.due_at THEN d.becomes = 'missed' ELSE d.owed END,
+        behind = CASE WHEN w.due AND d.due_at = w.due_at THEN $4 ELSE d.behind END,
+        fired_at = CASE WHEN w.due AND d.due_at = w.due_at THEN $3 ELSE d.fired_at END,
+        warned = greatest(d.warned, w.n),
+        warned_at = coalesce(w.warned_at, d.warned_at),
+        revision = d.revision + 1
+    FROM wanted w
+    WHERE d.deadline_id = w.subject AND d.status = 'pending'
+    RETURNING d.deadline_id, d.status <> 'pending' AS settled
+)
+SELECT (SELECT count(*) FROM claimed) AS claimed, count(*) AS changed, count(*) FILTER (WHERE settled) AS settled
+FROM fired;
+
+-- name: due_replans
+-- Patients whose plan changes by itself by now; another replica's are left to it.
+SELECT subject FROM transitions.timer WHERE n = -1 AND fire_at <= $1 ORDER BY fire_at LIMIT $2;
+
+-- name: disarm_replans
+-- Their plan is being made anew.
+DELETE FROM transitions.timer WHERE n = -1 AND subject = ANY($1::uuid[]) AND fire_at <= $2;
+
+-- name: acknowledge_team
+-- Someone of the team has the list.
+INSERT INTO transitions.team_ack AS t (team, at, known_at, by, revision)
+VALUES ($1, $2, $3, $4, 1)
+ON CONFLICT ON CONSTRAINT team_ack_pkey DO UPDATE SET
+    at = excluded.at, known_at = excluded.known_at, by = excluded.by, revision = t.revision + 1
+WHERE excluded.known_at > t.known_at;
+
+-- name: insert_rejections
+-- Keep refused actions; a record read twice is refused once.
+INSERT INTO transitions.rejection (
+    rejection_id, received_at, topic, partition, record_offset, code, field, detail, raw_key, raw
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::timestamptz[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+    $9::bytea[], $10::bytea[]
+)
+ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING;
+
+-- name: unpublished_episodes
+-- Episodes whose latest state Kafka has not heard of yet.
+SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
+       facility, unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+FROM transitions.episode WHERE revision > published_revision LIMIT $1;
+
+-- name: episodes_published
+-- Kafka has these revisions.
+UPDATE transitions.episode e SET published_revision = n.revision
+FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
+WHERE e.episode_id = n.id AND e.published_revision < n.revision;
+
+-- name: republish_episodes
+-- Publish episodes again, all or those that changed since an instant.
+UPDATE transitions.episode SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
+
+-- name: unpublished_deadlines
+-- Deadlines whose latest state Kafka has not heard of yet, with the place and team of their episode.
+SELECT d.deadline_id AS id, d.deadline_id, d.episode_id, d.patient_id, e.visit_id, d.kind, d.status, d.due_at,
+       d.settled_at, d.generation, d.late_known, d.provisional, d.owed, d.behind, d.because, d.severity, d.warnings,
+       d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, d.revision, e.facility, e.unit,
+       e.team, e.live
+FROM transitions.deadline d JOIN transitions.episode e USING (episode_id)
+WHERE d.revision > d.published_revision LIMIT $1;
+
+-- name: deadlines_published
+-- Kafka has these revisions.
+UPDATE transitions.deadline d SET published_revision = n.revision
+FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
+WHERE d.deadline_id = n.id AND d.published_revision < n.revision;
+
+-- name: republish_deadlines
+-- Publish deadlines again, all or those that changed since an instant.
+UPDATE transitions.deadline SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
+
+-- name: unpublished_team_acks
+-- Acknowledgements of a team's list that Kafka has not heard of yet.
+SELECT team AS id, team, at, known_at, by, revision
+FROM transitions.team_ack WHERE revision > published_revision LIMIT $1;
+
+-- name: team_acks_published
+-- Kafka has these revisions.
+UPDATE transitions.team_ack t SET published_revision = n.revision
+FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
+WHERE t.team = n.id AND t.published_revision < n.revision;
+
+-- name: republish_team_acks
+-- Publish acknowledgements of lists again, all or those known since an instant.
+UPDATE transitions.team_ack SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
+
+-- name: unpublished_rejections
+-- Refused actions that care.rejected has not got yet.
+SELECT rejection_id AS id, revision, received_at, topic, partition, record_offset, code, field, raw_key, raw
+FROM transitions.rejection WHERE revision > published_revision LIMIT $1;
+
+-- name: rejections_published
+-- Kafka has these.
+UPDATE transitions.rejection r SET published_revision = n.revision
+FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
+WHERE r.rejection_id = n.id AND r.published_revision < n.revision;
+
+-- name: republish_rejections
+-- Publish refused actions again, all or those since an instant.
+UPDATE transitions.rejection SET published_revision = 0 WHERE $1::timestamptz IS NULL OR received_at >= $1;

@@ -1,0 +1,19 @@
+"""What an operator can set for transitions, beside what every process knows."""
+
+from schemas.reference.facilities import FacilitiesError, load_facilities
+from services.chassis.settings import ServiceSettings, SettingsError
+from services.transitions.planner import Rules
+from services.transitions.protocol import DEFAULT, ProtocolError, load_protocol
+
+
+class Settings(ServiceSettings):
+    """`protocol` names a shipped protocol file, or one in the configuration folder."""
+
+    protocol: str = DEFAULT
+
+    def rules(self) -> Rules:
+        """The protocol and the facilities, read once at start."""
+        try:
+            return Rules(load_protocol(self.protocol, self.config_dir), load_facilities(self.config_dir))
+        except (ProtocolError, FacilitiesError) as error:
+            raise SettingsError([str(error)]) from None

@@ -1,0 +1,286 @@
+"""What transitions keeps in Postgres: one typed function a statement; the caller opens the transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from services.chassis import sql
+from services.chassis.kafka import Record
+from services.chassis.postgres import Db
+from services.transitions.domain.actions import Read, Refusal
+from services.transitions.domain.model import (
+    DeadlineRow,
+    Deed,
+    EpisodeRow,
+    PlannedReadmission,
+    Stay,
+    WarningAt,
+)
+
+SQL = sql.load("services.transitions")
+
+encode = msgspec.json.encode
+_stay = msgspec.json.Decoder(Stay)
+_warnings = msgspec.json.Decoder(tuple[WarningAt, ...])
+_readmission = msgspec.json.Decoder(PlannedReadmission)
+
+
+class _Body(Struct):
+    type: str
+    by: str | None = None
+    outcome: str | None = None
+    channel: str | None = None
+    party: str | None = None
+    kind: str | None = None
+    read_back: bool | None = None
+    occurred_at: datetime | None = None
+
+
+_body = msgspec.json.Decoder(_Body)
+
+
+@dataclass(slots=True)
+class Holding:
+    """Everything kept about one patient. `acknowledged` is the stored JSON by episode and deadline id."""
+
+    stays: list[Stay]
+    deeds: list[Deed]
+    episodes: list[EpisodeRow]
+    acknowledged: dict[str | UUID, str]
+
+
+async def visit_revisions(db: Db, visits: Iterable[UUID]) -> dict[UUID, tuple[int, UUID]]:
+    """(revision, patient) of the visits already known."""
+    rows = await db.fetch(SQL["visit_revisions"], list(visits))
+    return {row["visit_id"]: (row["revision"], row["patient_id"]) for row in rows}
+
+
+async def lock_patients(db: Db, patients: Iterable[UUID]) -> None:
+    """Hold the patients until the caller's transaction ends, in the order of their ids."""
+    ids = list(patients)
+    await db.execute(SQL["ensure_patients"], ids)
+    await db.fetch(SQL["lock_patients"], ids)
+
+
+async def upsert_visits(db: Db, stays: Sequence[tuple[Stay, bool]]) -> None:
+    """Take over visits: (stay, whether it is a test)."""
+    await db.execute(
+        SQL["upsert_visits"],
+        [stay.visit_id for stay, _ in stays],
+        [stay.root_id for stay, _ in stays],
+        [stay.patient_id for stay, _ in stays],
+        [stay.number for stay, _ in stays],
+        [stay.authority for stay, _ in stays],
+        [stay.facility for stay, _ in stays],
+        [test for _, test in stays],
+        [stay.revision for stay, _ in stays],
+        [encode(stay).decode() for stay, _ in stays],
+    )
+
+
+async def bind_actions(db: Db, numbers: Iterable[str]) -> None:
+    """Let actions find the visits they waited for."""
+    await db.execute(SQL["bind_actions"], list(numbers))
+
+
+async def visits_by_number(db: Db, numbers: Iterable[str]) -> dict[str, list[asyncpg.Record]]:
+    """The visits that each number can mean."""
+    found: dict[str, list[asyncpg.Record]] = defaultdict(list)
+    for row in await db.fetch(SQL["visits_by_number"], list(numbers)):
+        found[row["number"]].append(row)
+    return found
+
+
+async def insert_actions(db: Db, actions: Sequence[tuple[Read, UUID | None]]) -> set[str]:
+    """Keep actions under the visit number they are bound to; gives those that were new."""
+    rows = await db.fetch(
+        SQL["insert_actions"],
+        [read.action_id for read, _ in actions],
+        [read.type for read, _ in actions],
+        [read.at for read, _ in actions],
+        [read.visit for read, _ in actions],
+        [read.facility for read, _ in actions],
+        [read.authority for read, _ in actions],
+        [root for _, root in actions],
+        [read.body.decode() for read, _ in actions],
+    )
+    return {row["action_id"] for row in rows}
+
+
+async def insert_withdrawals(db: Db, reads: Sequence[Read]) -> set[str]:
+    """Keep withdrawals; gives those that were new."""
+    rows = await db.fetch(
+        SQL["insert_withdrawals"],
+        [read.action_id for read in reads],
+        [read.at for read in reads],
+        [read.body.decode() for read in reads],
+    )
+    return {row["action_id"] for row in rows}
+
+
+async def patients_of_actions(db: Db, actions: Iterable[str]) -> dict[str, UUID]:
+    """Whose plan these actions (or withdrawals of them) concern, where that is known yet."""
+    rows = await db.fetch(SQL["patients_of_actions"], list(actions))
+    return {row["action_id"]: row["patient_id"] for row in rows}
+
+
+async def holdings(db: Db, patients: Sequence[UUID]) -> dict[UUID, Holding]:
+    """Everything kept about patients the caller has locked; deadlines are held against firing as well."""
+    held = {patient_id: Holding([], [], [], {}) for patient_id in patients}
+    owner: dict[UUID, UUID] = {}
+    for row in await db.fetch(SQL["stays"], patients):
+        stay = _stay.decode(row["document"])
+        held[row["patient_id"]].stays.append(stay)
+        owner[stay.visit_id] = row["patient_id"]
+    for row in await db.fetch(SQL["deeds"], patients):
+        held[row["patient_id"]].deeds.append(_deed(row))
+    deadlines: dict[str, list[asyncpg.Record]] = defaultdict(list)
+    for row in await db.fetch(SQL["deadlines"], patients):
+        deadlines[row["episode_id"]].append(row)
+    for row in await db.fetch(SQL["episodes"], patients):
+        # A merge moves a visit, and its episodes with it, from one patient to another.
+        holding = held[owner.get(row["visit_id"], row["patient_id"])]
+        holding.episodes.append(_episode(row, deadlines[row["episode_id"]]))
+        holding.acknowledged[row["episode_id"]] = row["acknowledged"]
+        for one in deadlines[row["episode_id"]]:
+            holding.acknowledged[one["deadline_id"]] = one["acknowledged"]
+    return held
+
+
+def _deed(row: asyncpg.Record) -> Deed:
+    body = _body.decode(row["body"])
+    return Deed(
+        action_id=row["action_id"],
+        type=body.type,
+        at=row["at"],
+        occurred_at=min(body.occurred_at or row["at"], row["at"]),
+        root_id=row["root_id"],
+        by=body.by,
+        outcome=body.outcome,
+        channel=body.channel,
+        party=body.party,
+        kind=body.kind,
+        read_back=body.read_back,
+    )
+
+
+def _episode(row: asyncpg.Record, deadlines: Sequence[asyncpg.Record]) -> EpisodeRow:
+    values = dict(row)
+    del values["acknowledged"]
+    values["readmission"] = row["readmission"] and _readmission.decode(row["readmission"])
+    values["deadlines"] = {one["kind"]: _deadline(one) for one in deadlines}
+    return EpisodeRow(**values)
+
+
+def _deadline(row: asyncpg.Record) -> DeadlineRow:
+    values = dict(row)
+    del values["patient_id"], values["acknowledged"]
+    values["warnings"] = _warnings.decode(row["warnings"])
+    return DeadlineRow(**values)
+
+
+async def upsert_episodes(db: Db, rows: Sequence[EpisodeRow], acknowledged: dict[str | UUID, str]) -> None:
+    """Write episodes as they now stand."""
+    await db.execute(
+        SQL["upsert_episodes"],
+        *(
+            [getattr(row, name) for row in rows]
+            for name in (
+                "episode_id", "patient_id", "visit_id", "kind", "anchor", "status", "opened_at", "closed_at",
+                "close_reason", "protocol", "facility", "unit", "team", "live",
+            )
+        ),
+        [row.readmission and encode(row.readmission).decode() for row in rows],
+        [acknowledged.get(row.episode_id, "[]") for row in rows],
+        [row.learned_at for row in rows],
+        [row.known_at for row in rows],
+        [row.revision for row in rows],
+    )  # fmt: skip
+
+
+async def upsert_deadlines(
+    db: Db, rows: Sequence[tuple[UUID, DeadlineRow]], acknowledged: dict[str | UUID, str]
+) -> None:
+    """Write deadlines as they now stand: (patient, row)."""
+    only = [row for _, row in rows]
+    await db.execute(
+        SQL["upsert_deadlines"],
+        [row.deadline_id for row in only],
+        [row.episode_id for row in only],
+        [patient_id for patient_id, _ in rows],
+        *(
+            [getattr(row, name) for row in only]
+            for name in (
+                "kind", "status", "due_at", "becomes", "settled_at", "generation", "late_known", "provisional",
+                "owed", "behind", "because", "severity",
+            )
+        ),
+        [encode(row.warnings).decode() for row in only],
+        [row.warned for row in only],
+        [row.warned_at for row in only],
+        [row.hold_until for row in only],
+        [acknowledged.get(row.deadline_id, "[]") for row in only],
+        [row.learned_at for row in only],
+        [row.known_at for row in only],
+        [row.revision for row in only],
+    )  # fmt: skip
+
+
+async def rearm(db: Db, subjects: Iterable[UUID], timers: Sequence[tuple[UUID, int, datetime]]) -> None:
+    """Replace the timers of the subjects by these: (subject, n, instant); wakes the deadlines process."""
+    await db.execute(SQL["disarm"], list(subjects))
+    if timers:
+        await db.execute(
+            SQL["arm"], [one[0] for one in timers], [one[1] for one in timers], [one[2] for one in timers]
+        )
+        await db.execute(SQL["announce"], min(one[2] for one in timers).isoformat())
+
+
+async def next_timer(db: Db) -> datetime | None:
+    """The next instant at which something happens by itself."""
+    at: datetime | None = await db.fetchval(SQL["next_timer"])
+    return at
+
+
+async def fire(db: Db, until: datetime, limit: int, fired_at: datetime, *, behind: bool) -> tuple[int, int, int]:
+    """Fire what is due by `until`: (timers claimed, deadlines changed, deadlines settled)."""
+    row = await db.fetchrow(SQL["fire"], until, limit, fired_at, behind)
+    return (row["claimed"], row["changed"], row["settled"]) if row else (0, 0, 0)
+
+
+async def due_replans(db: Db, until: datetime, limit: int) -> list[UUID]:
+    """Patients whose plan changes by itself by `until`."""
+    return [row["subject"] for row in await db.fetch(SQL["due_replans"], until, limit)]
+
+
+async def disarm_replans(db: Db, patients: Iterable[UUID], until: datetime) -> None:
+    """Their plan is being made anew."""
+    await db.execute(SQL["disarm_replans"], list(patients), until)
+
+
+async def acknowledge_team(db: Db, team: str, read: Read, by: str | None) -> None:
+    """Someone of the team has the list."""
+    await db.execute(SQL["acknowledge_team"], team, read.occurred_at, read.at, by)
+
+
+async def insert_rejections(db: Db, items: Sequence[tuple[UUID, Record, Refusal, datetime]]) -> None:
+    """Keep refused actions: (id, record, why, arrival)."""
+    await db.execute(
+        SQL["insert_rejections"],
+        [one[0] for one in items],
+        [one[3] for one in items],
+        [one[1].topic for one in items],
+        [one[1].partition for one in items],
+        [one[1].offset for one in items],
+        [one[2].code for one in items],
+        [one[2].field for one in items],
+        [one[2].detail for one in items],
+        [one[1].key for one in items],
+        [one[1].value or b"" for one in items],
+    )
