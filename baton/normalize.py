@@ -13,6 +13,7 @@ from schemas.topics import ADT_INBOUND
 from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.describe import describe, describe_rejection
+from services.admissions.hl7.sender import sender
 from services.admissions.settings import Settings
 
 # Nobody is asked at these addresses: they only make the settings whole, which say where the profiles are.
@@ -35,7 +36,7 @@ class Reader:
 
     def read(self, raw: bytes, now: datetime) -> dict[str, Any]:
         """Give one message as a JSON object; what more than one patient is told of comes under `further`."""
-        profile = self._feeds.of(ADT_INBOUND, self._feed, *adt.sender(raw))
+        profile = self._feeds.of(ADT_INBOUND, self._feed, *sender(raw))
         said = adt.normalize(raw, profile, zone_of=self._zone_of, received_at=now)
         if isinstance(said, Rejection):
             return describe_rejection(said)

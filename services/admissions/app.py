@@ -25,7 +25,9 @@ def build(settings: Settings) -> Service:
 def _tell_mark(service: Service) -> Coroutine[None, None, None]:
     once = partial(publish.tell_mark, service)
     every = service.settings.mark_interval
-    return run_forever("tell mark", once, service.progress, every=every, retry_max=5, registry=service.registry)
+    return run_forever(
+        "tell mark", once, service.progress, every=every, retry_max=5, registry=service.registry
+    )
 
 
 def _upkeep(service: Service) -> Coroutine[None, None, None]:

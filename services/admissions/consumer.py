@@ -11,6 +11,7 @@ from services.admissions.domain.fold import applied
 from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.feeds import Feeds
 from services.admissions.hl7 import adt, frames
+from services.admissions.hl7.sender import sender
 from services.admissions.settings import Settings
 from services.admissions.store import Kept, Tally
 from services.chassis import clock, metrics
@@ -19,9 +20,14 @@ from services.chassis.kafka import Record
 from services.chassis.postgres import Db, Pool, transaction
 from services.chassis.service import Service
 
-RECEIVED = metrics.declare("baton_adt_messages_received_total", "counter", "ADT messages read from adt.inbound.", ["feed"])
+RECEIVED = metrics.declare(
+    "baton_adt_messages_received_total", "counter", "ADT messages read from adt.inbound.", ["feed"]
+)
 REJECTED = metrics.declare(
-    "baton_adt_messages_rejected_total", "counter", "ADT messages refused; look at `baton dlq`.", ["feed", "code"]
+    "baton_adt_messages_rejected_total",
+    "counter",
+    "ADT messages refused; look at `baton dlq`.",
+    ["feed", "code"],
 )
 DUPLICATES = metrics.declare(
     "baton_adt_messages_duplicate_total", "counter", "ADT messages that were already known.", ["feed"]
@@ -32,7 +38,9 @@ UNAPPLIED = metrics.declare(
     "ADT messages stored whose trigger has no effect in this version; `baton refold` applies them after an upgrade.",
     ["trigger"],
 )
-CHANGED = metrics.declare("baton_visits_changed_total", "counter", "Visits that changed in something watched.", [])
+CHANGED = metrics.declare(
+    "baton_visits_changed_total", "counter", "Visits that changed in something watched.", []
+)
 
 _Item = tuple[AdtEvent, Record, bytes]
 _Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
@@ -54,10 +62,12 @@ class Inbound:
         refusals: list[_Refusal] = []
         parts = list(frames.split(raw)) if raw.count(b"MSH") > 1 else [raw]
         for index, part in enumerate(parts):
-            profile = self.feeds.of(record.topic, record.header("feed"), *_sender(part))
+            profile = self.feeds.of(record.topic, record.header("feed"), *sender(part))
             said = adt.normalize(part, profile, zone_of=self.facilities.zone_of, received_at=arrival)
             if isinstance(said, Rejection):
-                refusals.append((_rejection_id(record, index, part), record, profile.feed, said, part, arrival))
+                refusals.append(
+                    (_rejection_id(record, index, part), record, profile.feed, said, part, arrival)
+                )
             elif isinstance(said, AdtEvent):
                 items.append((said, record, part))
             else:
@@ -156,17 +166,6 @@ class Inbound:
             if not applied(event.trigger):
                 counter(UNAPPLIED).labels(event.trigger).inc()
         counter(CHANGED).inc(changed)
-
-
-def _sender(raw: bytes) -> tuple[str, str]:
-    """MSH-3.1 and MSH-4.1, as far as they can be had before anything else is read."""
-    start = raw.find(b"MSH")
-    fields = raw[start : start + 1000].split(raw[start + 3 : start + 4] or b"|", 4) if start >= 0 else []
-    if len(fields) < 5:  # noqa: PLR2004 - MSH, MSH-2, MSH-3, MSH-4 and the rest
-        return "", ""
-    component = fields[1][:1] or b"^"
-    application, facility = (field.split(component, 1)[0].decode("ascii", "replace").strip() for field in fields[2:4])
-    return application, facility
 
 
 def _rejection_id(record: Record, index: int, raw: bytes) -> UUID:

@@ -191,9 +191,7 @@ def _person(head: Member, group: Iterable[Member], registers: Iterable[Registers
     ).model_dump_json(exclude_none=True, exclude_defaults=True)
 
 
-async def _visits(
-    db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feeds: Feeds
-) -> list[VisitRow]:
+async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feeds: Feeds) -> list[VisitRow]:
     """Fold every visit number touched, and write the visits that differ from what stands."""
     roots = {one.root_id: one.event.feed for one in kept if one.root_id is not None}
     if not roots:
@@ -222,12 +220,16 @@ async def _visits(
 def _reported_by(events: Sequence[tuple[UUID | None, AdtEvent]]) -> UUID | None:
     """The identifier the latest event came under; an A31 speaks of the person, not of the visit."""
     return max(
-        ((order_key(event), patient_id) for patient_id, event in events if patient_id and event.trigger != "A31"),
+        (
+            (order_key(event), patient_id)
+            for patient_id, event in events
+            if patient_id and event.trigger != "A31"
+        ),
         default=(None, None),
     )[1]
 
 
-def _visit_row(  # noqa: PLR0913 - everything a row is made of
+def _visit_row(
     root_id: UUID,
     generation: int,
     visit: Visit,
@@ -271,7 +273,9 @@ def _changed(before: str | None, after: str) -> tuple[str, ...]:
     if before is None:
         return ("new",)
     old, new = msgspec.json.decode(before), msgspec.json.decode(after)
-    return tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))) or ("patient",)
+    return tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))) or (
+        "patient",
+    )
 
 
 def hour(instant: datetime) -> datetime:
@@ -281,6 +285,6 @@ def hour(instant: datetime) -> datetime:
 
 def event_uuid(event: AdtEvent) -> UUID:
     """The id an event is stored under; messages that give several events (A17) have a suffix in theirs."""
-    if len(event.event_id) == 32:  # noqa: PLR2004 - a hexadecimal UUID
+    if len(event.event_id) == 32:
         return UUID(event.event_id)
     return UUID(bytes=hashlib.sha256(event.event_id.encode()).digest()[:16])

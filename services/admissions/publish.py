@@ -52,7 +52,9 @@ def rejection(row: Row) -> Outgoing:
         "source_offset": str(row["record_offset"]),
     }
     return Outgoing(
-        key=row["raw_key"], value=row["raw"], headers=[(name, text.encode()) for name, text in headers.items()]
+        key=row["raw_key"],
+        value=row["raw"],
+        headers=[(name, text.encode()) for name, text in headers.items()],
     )
 
 
@@ -86,7 +88,9 @@ async def tell_mark(service: Service) -> None:
             return
     partitions = (await service.admin.partitions([topics.ADT_ENCOUNTERS]))[topics.ADT_ENCOUNTERS]
     value = AppliedMark(mark=mark, partitions=len(partitions)).model_dump_json().encode()
-    headers = cloudevents.headers(event_id=f"mark:{mark.timestamp()}", event_type=MARK_TYPE, source=SOURCE, time=mark)
+    headers = cloudevents.headers(
+        event_id=f"mark:{mark.timestamp()}", event_type=MARK_TYPE, source=SOURCE, time=mark
+    )
     await service.producer.send_many(
         topics.ADT_ENCOUNTERS,
         [Outgoing(key=b"mark", value=value, headers=headers, partition=number) for number in partitions],

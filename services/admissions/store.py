@@ -246,7 +246,9 @@ async def ensure_message_month(db: Db, instant: datetime) -> None:
     await db.execute(SQL["ensure_message_month"], instant)
 
 
-async def insert_rejections(db: Db, items: Sequence[tuple[UUID, Record, str, Rejection, bytes, datetime]]) -> None:
+async def insert_rejections(
+    db: Db, items: Sequence[tuple[UUID, Record, str, Rejection, bytes, datetime]]
+) -> None:
     """Keep refused messages: (id, record, feed, why, bytes, arrival)."""
     await db.fetch(
         SQL["insert_rejections"],

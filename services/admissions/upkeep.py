@@ -21,7 +21,11 @@ PAGE = 1000
 async def prune(service: Service) -> None:
     """Drop the months of raw messages that are wholly older than the retention; what they said stays."""
     settings = service.settings
-    retention = settings.raw_retention if isinstance(settings, Settings) else Settings.model_fields["raw_retention"].default
+    retention = (
+        settings.raw_retention
+        if isinstance(settings, Settings)
+        else Settings.model_fields["raw_retention"].default
+    )
     async with service.pool.acquire() as db:
         oldest = await clock.now(db) - retention
         for name in sorted(await store.message_months(db)):
@@ -51,7 +55,9 @@ async def refold(pool: Pool, feeds: Feeds, tell: Callable[[int, int], None] | No
                     again = await ledger.surrogates(db, [(one.event_id, one.event) for one in page])
                     held = await ledger.hold(db, again, wanted)
                     written = await ledger.settle(db, again, held, feeds)
-                    await store.mark_applied(db, [one.event_id for one in again if applied(one.event.trigger)])
+                    await store.mark_applied(
+                        db, [one.event_id for one in again if applied(one.event.trigger)]
+                    )
             except ledger.SetGrewError as grown:
                 wanted |= grown.patients
             else:

@@ -185,7 +185,7 @@ async def _open(service: Service, stack: contextlib.AsyncExitStack) -> None:
         service.producer,
         service.outlets,
         progress=service.progress,
-        service=service.name,
+        service=service.schema,
         registry=service.registry,
     )
     await service.relay.on_cluster(cluster)

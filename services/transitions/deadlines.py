@@ -23,13 +23,17 @@ LONGEST_REST = 1.0
 BEHIND_REST = 0.05
 """While something is due and the mark has not passed it yet."""
 
-FIRED = metrics.declare("baton_deadlines_fired_total", "counter", "Deadlines that reached their due time undone.")
+FIRED = metrics.declare(
+    "baton_deadlines_fired_total", "counter", "Deadlines that reached their due time undone."
+)
 BEHIND = metrics.declare(
     "baton_deadlines_fired_behind_total",
     "counter",
     "Deadlines fired although a consumer stood still for longer than the patience. Find out which one, and why.",
 )
-NEXT = metrics.declare("baton_deadline_next_seconds", "gauge", "Seconds until the next armed timer; negative: overdue.")
+NEXT = metrics.declare(
+    "baton_deadline_next_seconds", "gauge", "Seconds until the next armed timer; negative: overdue."
+)
 
 
 class Firing:

@@ -42,7 +42,12 @@ class Difference:
 
 
 async def replan(
-    db: Db, patients: Sequence[UUID], rules: Rules, *, as_of: datetime | None, arrivals: Mapping[UUID, datetime]
+    db: Db,
+    patients: Sequence[UUID],
+    rules: Rules,
+    *,
+    as_of: datetime | None,
+    arrivals: Mapping[UUID, datetime],
 ) -> int:
     """Plan the patients anew and write the difference; the caller has locked them.
 
@@ -61,7 +66,7 @@ async def replan(
     return len(difference.episodes) + len(difference.deadlines)
 
 
-def _plan_one(  # noqa: PLR0913 - one patient's share of a batch
+def _plan_one(
     patient_id: UUID, holding: Holding, rules: Rules, as_of: datetime, arrival: datetime, out: Difference
 ) -> None:
     ought = plan(
@@ -112,10 +117,10 @@ def _acknowledge(
             out.acknowledged[deadline.deadline_id] = text
             old = holding.acknowledged.get(deadline.deadline_id, "[]")
             if text != old and deadline.deadline_id not in deadlines:
-                deadlines[deadline.deadline_id] = msgspec.structs.replace(deadline, revision=deadline.revision + 1)
+                deadlines[deadline.deadline_id] = msgspec.structs.replace(
+                    deadline, revision=deadline.revision + 1
+                )
 
 
 def _text(acks: Iterable[Ack]) -> str:
     return "[" + ",".join(ack.model_dump_json() for ack in acks) + "]"
-
-

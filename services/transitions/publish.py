@@ -22,7 +22,9 @@ def _event(kind: str, subject: object, revision: int, time: datetime) -> list[tu
 
 
 def _document(row: Row, raw: tuple[str, ...]) -> bytes:
-    values: dict[str, Any] = {name: value for name, value in row.items() if name != "id" and value is not None}
+    values: dict[str, Any] = {
+        name: value for name, value in row.items() if name != "id" and value is not None
+    }
     for name in raw:
         if name in values:
             values[name] = _raw(values[name].encode())
@@ -66,7 +68,9 @@ def rejection(row: Row) -> Outgoing:
         "source_offset": str(row["record_offset"]),
     }
     return Outgoing(
-        key=row["raw_key"], value=row["raw"], headers=[(name, text.encode()) for name, text in headers.items()]
+        key=row["raw_key"],
+        value=row["raw"],
+        headers=[(name, text.encode()) for name, text in headers.items()],
     )
 
 

@@ -248,7 +248,9 @@ async def next_timer(db: Db) -> datetime | None:
     return at
 
 
-async def fire(db: Db, until: datetime, limit: int, fired_at: datetime, *, behind: bool) -> tuple[int, int, int]:
+async def fire(
+    db: Db, until: datetime, limit: int, fired_at: datetime, *, behind: bool
+) -> tuple[int, int, int]:
     """Fire what is due by `until`: (timers claimed, deadlines changed, deadlines settled)."""
     row = await db.fetchrow(SQL["fire"], until, limit, fired_at, behind)
     return (row["claimed"], row["changed"], row["settled"]) if row else (0, 0, 0)
