@@ -51,7 +51,7 @@ def of_transfers(
 ) -> list[Draft]:
     """One handoff for each move. It is over when the patient moves on, leaves or dies."""
     opening, left = protocol.transfer, left_at(stay)
-    if opening is None or not stay.moves or stay.state in GONE:
+    if opening is None or not stay.moves:
         return []
     moves = sorted(stay.moves, key=lambda move: (move.at, move.trigger, move.unit or "", move.facility or ""))
     moves = [move for move in moves if left is None or move.at < left]

@@ -10,7 +10,7 @@ from msgspec import Struct
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import contact, episodes, handoff, readmission
 from services.transitions.domain.deadline import PastDeeds, plan_deadline
-from services.transitions.domain.episodes import Draft
+from services.transitions.domain.episodes import GONE, Draft
 from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
 
@@ -61,6 +61,7 @@ def _plan_group(
 ) -> None:
     protocol, facilities = rules.protocol, rules.facilities
     died_at = readmission.death_of(stays)
+    stays = [stay for stay in stays if stay.state not in GONE]
     history = readmission.History(stays, protocol, facilities, died_at)
     verdicts = history.verdicts()
     judged += verdicts

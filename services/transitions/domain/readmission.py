@@ -6,7 +6,7 @@ from uuid import UUID
 
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import calendar
-from services.transitions.domain.episodes import GONE, left_at
+from services.transitions.domain.episodes import left_at
 from services.transitions.domain.model import PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
 
@@ -33,7 +33,7 @@ class History:
         self.engine = protocol.engine
         self.facilities = facilities
         self.died_at = died_at
-        known = [(begun, stay) for stay in stays if stay.state not in GONE and (begun := begun_at(stay))]
+        known = [(begun, stay) for stay in stays if (begun := begun_at(stay))]
         known.sort(key=lambda pair: (pair[0], str(pair[1].visit_id)))
         self.stays = [stay for _, stay in known]
         self.order = {stay.visit_id: n for n, stay in enumerate(self.stays)}
@@ -56,6 +56,8 @@ class History:
 
     def back_at(self, earlier: Stay) -> datetime | None:
         """The first inpatient start after this discharge, within the thirty days: follow-up ends with it."""
+        if left_at(earlier) is None:
+            return None
         for later in self.starts.values():
             at = later.admitted_at
             if at is None or not self._follows(later, earlier) or self._dead_by(at):
