@@ -15,8 +15,8 @@ UNUSED = "\0"
 
 # One segment has far fewer fields than this, one field far fewer components; reading past the end of either
 # then gives "" without a test for it.
-_FIELDS = [""] * 64
-_COMPONENTS = [""] * 16
+_FIELDS = [""] * 48
+_COMPONENTS = [""] * 12
 
 
 class Dialect:
@@ -70,10 +70,9 @@ class Dialect:
 
     def leaves(self, repetition: str) -> list[str]:
         """The values of the components by position from 0: of each its first subcomponent."""
-        parts = repetition.split(self.component)
-        if self._needs_care(repetition) is not None:
-            parts = [self.first(part) if part else part for part in parts]
-        return parts + _COMPONENTS
+        if self._needs_care(repetition) is None:
+            return repetition.split(self.component) + _COMPONENTS
+        return [self.first(part) if part else part for part in repetition.split(self.component)] + _COMPONENTS
 
     def first_leaves(self, field: str) -> list[str]:
         """The same for the first repetition of a field."""

@@ -38,7 +38,11 @@ class Stamp(Struct, frozen=True):
 def parse(raw: str, zone: ZoneInfo, offset: tzinfo | None = None, *, zero_is_date: bool = False) -> Stamp:
     """Read one value. An offset in it wins, then `offset` (that of MSH-7), then the zone of the facility."""
     size = len(raw)
-    if (size == 14 or (size == 19 and raw[14] in "+-")) and raw[8:10] != "24" and not zero_is_date:
+    if (
+        (size == 14 or (size == 19 and raw[14] in "+-" and raw[17] < "6"))
+        and raw[8:10] != "24"
+        and not zero_is_date
+    ):
         # The form nearly every sender uses, at a quarter of the price of the grammar below.
         try:
             if raw[:14].isdecimal() and (size == 14 or raw[15:].isdecimal()):
