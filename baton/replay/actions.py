@@ -1,0 +1,83 @@
+"""What people did, by the visit number it is about; an action for a visit not yet known waits for it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from baton.document import RejectedRow
+from services.transitions.domain.actions import Read, Refusal, read_action
+from services.transitions.domain.model import Deed, Stay
+from services.transitions.store import _deed
+
+AMBIGUOUS = "ambiguous_visit"
+
+
+class Actions:
+    """The first action under an id counts; a withdrawal undoes it whenever it comes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, UUID | None] = {}
+        self._withdrawn: set[str] = set()
+        self._waiting: defaultdict[str, list[Read]] = defaultdict(list)
+        self._deeds: defaultdict[UUID, dict[str, Deed]] = defaultdict(dict)
+        self._numbers: defaultdict[str, dict[UUID, Stay]] = defaultdict(dict)
+
+    def take(self, value: bytes, at: datetime) -> UUID | Read | RejectedRow | None:
+        """Keep one action; gives the visit number it concerns, the acknowledgement of a list, or a refusal."""
+        said = read_action(value, at)
+        if isinstance(said, Refusal):
+            return RejectedRow(at, said.code)
+        if said.type == "action_withdrawn":
+            if said.action_id in self._withdrawn:
+                return None
+            self._withdrawn.add(said.action_id)
+            return self._known.get(said.action_id)
+        if said.visit is None:
+            return said
+        roots = self._roots(said, said.visit)
+        if len(roots) > 1:
+            return RejectedRow(at, AMBIGUOUS)
+        if said.action_id in self._known:
+            return None
+        root = next(iter(roots), None)
+        self._known[said.action_id] = root
+        if root is None:
+            self._waiting[said.visit].append(said)
+        else:
+            self._bind(said, root)
+        return root
+
+    def know(self, stays: Iterable[Stay]) -> None:
+        """Take note of visits as they now stand, and give them what waited for them."""
+        numbers: dict[str, None] = {}
+        for stay in stays:
+            if stay.number:
+                self._numbers[stay.number][stay.visit_id] = stay
+                numbers[stay.number] = None
+        for number in numbers:
+            waiting = self._waiting.pop(number, None)
+            for said in waiting or ():
+                roots = self._roots(said, number)
+                if len(roots) == 1:
+                    self._bind(said, roots.pop())
+                else:
+                    self._waiting[number].append(said)
+
+    def deeds_on(self, root: UUID) -> list[Deed]:
+        """What was done about this visit number and not withdrawn."""
+        deeds = self._deeds.get(root)
+        return [deed for deed in deeds.values() if deed.action_id not in self._withdrawn] if deeds else []
+
+    def _roots(self, said: Read, number: str) -> set[UUID]:
+        return {
+            stay.root_id
+            for stay in self._numbers[number].values()
+            if said.facility in (None, stay.facility) and said.authority in (None, stay.authority)
+        }
+
+    def _bind(self, said: Read, root: UUID) -> None:
+        self._known[said.action_id] = root
+        self._deeds[root][said.action_id] = _deed(
+            {"action_id": said.action_id, "root_id": root, "at": said.at, "body": said.body}
+        )

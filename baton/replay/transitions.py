@@ -1,0 +1,179 @@
+"""Transitions over rows in memory: what its consumer, planner and deadlines process do over Postgres."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from baton.document import RejectedRow
+from baton.replay.actions import Actions
+from baton.replay.timers import Timers
+from schemas.encounters import EncounterEvent
+from schemas.transitions import TeamAck
+from services.transitions.domain import fire
+from services.transitions.domain.actions import Read
+from services.transitions.domain.model import DeadlineRow, EpisodeRow, PlannedReadmission, Stay
+from services.transitions.domain.plan import plan
+from services.transitions.domain.stays import stay_of
+from services.transitions.planner import REPLAN, Difference, Rules, _plan_one
+from services.transitions.store import Holding
+
+MOMENT = timedelta(microseconds=1)
+"""The smallest step: a plan made behind an instant knows everything of that instant."""
+
+
+class Changed:
+    """What is to be published, each in its latest state."""
+
+    def __init__(self) -> None:
+        self.episodes: dict[str, EpisodeRow] = {}
+        self.deadlines: dict[UUID, tuple[EpisodeRow, DeadlineRow]] = {}
+        self.team_acks: dict[str, TeamAck] = {}
+
+
+class Transitions:
+    """Everything transitions keeps."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._actions = Actions()
+        self._timers: Timers[UUID] = Timers()
+        self._visits_of: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
+        self._visits_of_root: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
+        self._episodes_of: defaultdict[UUID, dict[str, EpisodeRow]] = defaultdict(dict)
+        self._places: dict[UUID, tuple[str, str]] = {}
+        self._team_acks: dict[str, TeamAck] = {}
+        self.stays: dict[UUID, Stay] = {}
+        self.episodes: dict[str, EpisodeRow] = {}
+        self.acknowledged: dict[str | UUID, str] = {}
+        self.rejected: list[RejectedRow] = []
+        self.changed = Changed()
+
+    def take_changed(self) -> Changed:
+        """Give what changed since this was last asked for."""
+        changed, self.changed = self.changed, Changed()
+        return changed
+
+    # --- what arrives -----------------------------------------------------------------------------------------
+
+    def on_visits(self, events: Iterable[EncounterEvent], now: datetime) -> None:
+        """Take over visits that changed, and plan anew whom they belong to or belonged to."""
+        patients: dict[UUID, None] = {}
+        stays = [stay_of(event) for event in events if not event.test]
+        for stay in stays:
+            known = self.stays.get(stay.visit_id)
+            if known is not None and known.patient_id != stay.patient_id:
+                patients[known.patient_id] = None
+                del self._visits_of[known.patient_id][stay.visit_id]
+            self.stays[stay.visit_id] = stay
+            self._visits_of[stay.patient_id][stay.visit_id] = None
+            self._visits_of_root[stay.root_id][stay.visit_id] = None
+            patients[stay.patient_id] = None
+        self._actions.know(stays)
+        self._plan(patients, as_of=now, arrival=now)
+
+    def on_actions(self, actions: Iterable[bytes], now: datetime) -> None:
+        """Keep what people did at one instant, and plan anew those whom it concerns."""
+        patients: dict[UUID, None] = {}
+        for value in actions:
+            said = self._actions.take(value, now)
+            if isinstance(said, Read):
+                self._acknowledge_list(said)
+            elif isinstance(said, RejectedRow):
+                self.rejected.append(said)
+            elif said is not None:
+                patients |= {self.stays[visit].patient_id: None for visit in self._visits_of_root[said]}
+        self._plan(patients, as_of=now, arrival=now)
+
+    def _acknowledge_list(self, said: Read) -> None:
+        team = self._rules.facilities.of(said.facility or "").team
+        known = self._team_acks.get(team)
+        if known is None or said.at > known.known_at:
+            revision = known.revision + 1 if known else 1
+            ack = TeamAck(team=team, revision=revision, at=said.occurred_at, known_at=said.at)
+            self._team_acks[team] = self.changed.team_acks[team] = ack
+
+    # --- what time does ---------------------------------------------------------------------------------------
+
+    def next_timer(self) -> datetime | None:
+        return self._timers.next()
+
+    def fire(self, now: datetime) -> list[UUID]:
+        """Let what is due by now fall due; gives the patients whose plan changes by itself by now."""
+        patients = []
+        for subject, n in self._timers.claim(now):
+            if n == REPLAN:
+                patients.append(subject)
+                continue
+            name, kind = self._places[subject]
+            episode = self.episodes[name]
+            row = episode.deadlines[kind]
+            if row.status == "pending":
+                row = episode.deadlines[kind] = fire.warn(row, n) if n else fire.due(row)
+                self.changed.deadlines[subject] = episode, row
+        return patients
+
+    def replan(self, patients: Iterable[UUID], now: datetime) -> None:
+        """Plan those whose plan changes by itself at this instant, behind everything that arrived at it."""
+        self._plan(patients, as_of=now + MOMENT, arrival=now)
+
+    # --- planning ---------------------------------------------------------------------------------------------
+
+    def _plan(self, patients: Iterable[UUID], *, as_of: datetime, arrival: datetime) -> None:
+        difference = Difference([], [], set(), [], {})
+        for patient_id in patients:
+            _plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference)
+        self._write(difference)
+
+    def _holding(self, patient_id: UUID) -> Holding:
+        visits = self._visits_of[patient_id]
+        stays = [self.stays[visit] for visit in visits]
+        deeds = [
+            deed
+            for root in dict.fromkeys(stay.root_id for stay in stays)
+            for deed in self._actions.deeds_on(root)
+        ]
+        episodes = [
+            row for visit in visits if visit in self._episodes_of for row in self._episodes_of[visit].values()
+        ]
+        return Holding(stays, deeds, episodes, self._acknowledgements(episodes))
+
+    def _acknowledgements(self, episodes: Iterable[EpisodeRow]) -> dict[str | UUID, str]:
+        if not self.acknowledged:
+            return {}
+        ids: list[str | UUID] = []
+        for row in episodes:
+            ids += (row.episode_id, *(deadline.deadline_id for deadline in row.deadlines.values()))
+        return {one: self.acknowledged[one] for one in ids if one in self.acknowledged}
+
+    def _write(self, difference: Difference) -> None:
+        for row in difference.episodes:
+            self.episodes[row.episode_id] = self._episodes_of[row.visit_id][row.episode_id] = row
+            self.changed.episodes[row.episode_id] = row
+        for _, deadline in difference.deadlines:
+            episode = self.episodes[deadline.episode_id]
+            episode.deadlines[deadline.kind] = deadline
+            self._places[deadline.deadline_id] = deadline.episode_id, deadline.kind
+            self.changed.deadlines[deadline.deadline_id] = episode, deadline
+        self.acknowledged |= {
+            key: text
+            for key, text in difference.acknowledged.items()
+            if text != "[]" or key in self.acknowledged
+        }
+        for subject in difference.rearmed:
+            self._timers.disarm(subject)
+        for subject, n, at in difference.timers:
+            self._timers.arm(subject, n, at)
+
+    def readmissions(self) -> list[tuple[UUID, PlannedReadmission]]:
+        """Every later arrival that counts against an earlier stay, that of patients without any episode included."""
+        found: list[tuple[UUID, PlannedReadmission]] = []
+        for visits in self._visits_of.values():
+            stays = [self.stays[visit] for visit in visits]
+            latest = max((stay.learned_at for stay in stays), default=None)
+            if latest is not None:
+                said = plan(
+                    stays, (), protocol=self._rules.protocol, facilities=self._rules.facilities, as_of=latest
+                )
+                found += said.readmissions
+        return found
