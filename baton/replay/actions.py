@@ -8,7 +8,7 @@ from uuid import UUID
 from baton.document import RejectedRow
 from services.transitions.domain.actions import Read, Refusal, read_action
 from services.transitions.domain.model import Deed, Stay
-from services.transitions.store import _deed
+from services.transitions.store import deed_of
 
 AMBIGUOUS = "ambiguous_visit"
 
@@ -78,6 +78,4 @@ class Actions:
 
     def _bind(self, said: Read, root: UUID) -> None:
         self._known[said.action_id] = root
-        self._deeds[root][said.action_id] = _deed(
-            {"action_id": said.action_id, "root_id": root, "at": said.at, "body": said.body}
-        )
+        self._deeds[root][said.action_id] = deed_of(said.action_id, root, said.at, said.body)

@@ -11,14 +11,12 @@ from msgspec.structs import replace
 from baton.document import RejectedRow
 from schemas import topics
 from schemas.encounters import EncounterEvent, Patient, Visit, VisitState
-from schemas.encounters import Identifier as Alias
 from services.admissions import ledger
 from services.admissions.consumer import Inbound
 from services.admissions.domain.fold import fold
 from services.admissions.domain.identity import MergeFact, merge_facts, survivors
 from services.admissions.domain.model import AdtEvent, PatientKey
-from services.admissions.domain.person import Registers, absorb, combine, person
-from services.admissions.ledger import _reported_by as reported_by
+from services.admissions.domain.person import Registers, absorb
 from services.admissions.store import RootKey
 from services.chassis.kafka import Record
 
@@ -199,7 +197,9 @@ class Admissions:
         for survivor_id in concerned:
             head, group = self._by_id[survivor_id], self._groups[survivor_id]
             if group:
-                now = _patient(head, group)
+                now = ledger.person_of(
+                    head.patient_id, head.key, [row.key for row in group], [row.registers for row in group]
+                )
                 if now != head.person:
                     if head.person is not None:
                         changed.append(survivor_id)
@@ -215,7 +215,7 @@ class Admissions:
 
     def _fold(self, root: Root) -> list[VisitRow]:
         """Fold a visit number anew; gives the visits that differ from what stood."""
-        reporter = reported_by(root.events)
+        reporter = ledger.reported_by(root.events)
         if reporter is None:
             return []
         own = [event for _, event in root.events]
@@ -283,16 +283,3 @@ class Admissions:
             visit=row.visit,
             patient=self._person(row.patient_id),
         )
-
-
-def _patient(head: Identifier, group: Sequence[Identifier]) -> Patient:
-    return Patient(
-        patient_id=head.patient_id,
-        number=head.key.id,
-        authority=head.key.authority.removeprefix("test:"),
-        identifiers=tuple(
-            Alias(id=key.id, authority=key.authority, type=key.type)
-            for key in sorted(row.key for row in group)
-        ),
-        **person(combine(*(row.registers for row in group if row.registers is not None))),
-    )

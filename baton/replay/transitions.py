@@ -15,7 +15,7 @@ from services.transitions.domain.actions import Read
 from services.transitions.domain.model import DeadlineRow, EpisodeRow, PlannedReadmission, Stay
 from services.transitions.domain.plan import plan
 from services.transitions.domain.stays import stay_of
-from services.transitions.planner import REPLAN, Difference, Rules, _plan_one
+from services.transitions.planner import REPLAN, Difference, Rules, plan_one
 from services.transitions.store import Holding
 
 MOMENT = timedelta(microseconds=1)
@@ -122,7 +122,7 @@ class Transitions:
     def _plan(self, patients: Iterable[UUID], *, as_of: datetime, arrival: datetime) -> None:
         difference = Difference([], [], set(), [], {})
         for patient_id in patients:
-            _plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference)
+            plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference)
         self._write(difference)
 
     def _holding(self, patient_id: UUID) -> Holding:

@@ -169,7 +169,9 @@ async def _persons(db: Db, kept: Sequence[Kept], people: Sequence[Member]) -> se
         head = by_id[survivor_id]
         if head.person is not None and len(group) == 1 and head.patient_id not in said:
             continue
-        document = _person(head, group, [said.get(m.patient_id, m.registers) for m in group])
+        registers = [said.get(member.patient_id, member.registers) for member in group]
+        now = person_of(head.patient_id, head.key, [member.key for member in group], registers)
+        document = now.model_dump_json(exclude_none=True, exclude_defaults=True)
         if document != head.person:
             persons[survivor_id] = document
     if persons:
@@ -177,18 +179,19 @@ async def _persons(db: Db, kept: Sequence[Kept], people: Sequence[Member]) -> se
     return {survivor_id for survivor_id in persons if by_id[survivor_id].person is not None}
 
 
-def _person(head: Member, group: Iterable[Member], registers: Iterable[Registers | None]) -> str:
-    identifiers = tuple(
-        Identifier(id=key.id, authority=key.authority, type=key.type)
-        for key in sorted(member.key for member in group)
-    )
+def person_of(
+    patient_id: UUID, key: PatientKey, keys: Iterable[PatientKey], registers: Iterable[Registers | None]
+) -> Patient:
+    """The person as published under the surviving identifier, from what was said under each of `keys`."""
     return Patient(
-        patient_id=head.patient_id,
-        number=head.key.id,
-        authority=head.key.authority.removeprefix("test:"),
-        identifiers=identifiers,
+        patient_id=patient_id,
+        number=key.id,
+        authority=key.authority.removeprefix("test:"),
+        identifiers=tuple(
+            Identifier(id=one.id, authority=one.authority, type=one.type) for one in sorted(keys)
+        ),
         **person(combine(*(one for one in registers if one is not None))),
-    ).model_dump_json(exclude_none=True, exclude_defaults=True)
+    )
 
 
 async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feeds: Feeds) -> list[VisitRow]:
@@ -202,7 +205,7 @@ async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feed
     for root_id, feed in roots.items():
         profile = feeds.by_name.get(feed) or feeds.by_name[DEFAULT]
         own = [event for _, event in events[root_id]]
-        reporter = _reported_by(events[root_id])
+        reporter = reported_by(events[root_id])
         if reporter is None:
             continue
         if reporter not in people:
@@ -217,7 +220,7 @@ async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feed
     return rows
 
 
-def _reported_by(events: Sequence[tuple[UUID | None, AdtEvent]]) -> UUID | None:
+def reported_by(events: Sequence[tuple[UUID | None, AdtEvent]]) -> UUID | None:
     """The identifier the latest event came under; an A31 speaks of the person, not of the visit."""
     return max(
         (

@@ -57,7 +57,7 @@ async def replan(
     held = await store.holdings(db, patients)
     difference = Difference([], [], set(), [], {})
     for patient_id, holding in held.items():
-        _plan_one(patient_id, holding, rules, as_of or NEVER, arrivals[patient_id], difference)
+        plan_one(patient_id, holding, rules, as_of or NEVER, arrivals[patient_id], difference)
     if difference.episodes:
         await store.upsert_episodes(db, difference.episodes, difference.acknowledged)
     if difference.deadlines:
@@ -66,9 +66,10 @@ async def replan(
     return len(difference.episodes) + len(difference.deadlines)
 
 
-def _plan_one(
+def plan_one(
     patient_id: UUID, holding: Holding, rules: Rules, as_of: datetime, arrival: datetime, out: Difference
 ) -> None:
+    """One patient's share of the difference, from everything kept about them; no database is asked."""
     ought = plan(
         holding.stays, holding.deeds, protocol=rules.protocol, facilities=rules.facilities, as_of=as_of
     )

@@ -139,7 +139,8 @@ async def holdings(db: Db, patients: Sequence[UUID]) -> dict[UUID, Holding]:
         held[row["patient_id"]].stays.append(stay)
         owner[stay.visit_id] = row["patient_id"]
     for row in await db.fetch(SQL["deeds"], patients):
-        held[row["patient_id"]].deeds.append(_deed(row))
+        deed = deed_of(row["action_id"], row["root_id"], row["at"], row["body"])
+        held[row["patient_id"]].deeds.append(deed)
     deadlines: dict[str, list[asyncpg.Record]] = defaultdict(list)
     for row in await db.fetch(SQL["deadlines"], patients):
         deadlines[row["episode_id"]].append(row)
@@ -153,20 +154,21 @@ async def holdings(db: Db, patients: Sequence[UUID]) -> dict[UUID, Holding]:
     return held
 
 
-def _deed(row: asyncpg.Record) -> Deed:
-    body = _body.decode(row["body"])
+def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> Deed:
+    """An action, bound to a visit number, as the plan reads it."""
+    said = _body.decode(body)
     return Deed(
-        action_id=row["action_id"],
-        type=body.type,
-        at=row["at"],
-        occurred_at=min(body.occurred_at or row["at"], row["at"]),
-        root_id=row["root_id"],
-        by=body.by,
-        outcome=body.outcome,
-        channel=body.channel,
-        party=body.party,
-        kind=body.kind,
-        read_back=body.read_back,
+        action_id=action_id,
+        type=said.type,
+        at=at,
+        occurred_at=min(said.occurred_at or at, at),
+        root_id=root_id,
+        by=said.by,
+        outcome=said.outcome,
+        channel=said.channel,
+        party=said.party,
+        kind=said.kind,
+        read_back=said.read_back,
     )
 
 
