@@ -69,10 +69,6 @@ SELECT DISTINCT a.action_id, v.patient_id
 FROM transitions.action a JOIN transitions.visit v ON v.root_id = a.root_id
 WHERE a.action_id = ANY($1::text[]);
 
--- name: patients_of_visits
--- Who these visits belong to now.
-SELECT visit_id, patient_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
-
 -- name: stays
 -- All visits of these patients, test visits apart.
 SELECT patient_id, document FROM transitions.visit WHERE patient_id = ANY($1::uuid[]) AND NOT test;
@@ -89,12 +85,6 @@ WHERE NOT EXISTS (SELECT 1 FROM transitions.withdrawal w WHERE w.action_id = a.a
 SELECT episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
        unit, team, live, readmission, acknowledged, learned_at, known_at, revision
 FROM transitions.episode WHERE patient_id = ANY($1::uuid[]);
-
--- name: episodes_of_visits
--- Episodes of these visits that still stand under another patient (a merge moved the visit).
-SELECT episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
-       unit, team, live, readmission, acknowledged, learned_at, known_at, revision
-FROM transitions.episode WHERE visit_id = ANY($1::uuid[]);
 
 -- name: deadlines
 -- The deadlines of these patients, held against firing until the transaction ends.

@@ -65,6 +65,8 @@ CREATE FUNCTION admissions.ensure_message_month(instant timestamptz) RETURNS voi
 DECLARE
     first date := date_trunc('month', instant AT TIME ZONE 'UTC')::date;
 BEGIN
+    -- Two replicas may see the first message of a month at the same moment.
+    PERFORM pg_advisory_xact_lock(hashtextextended('admissions.message', 0));
     EXECUTE format(
         'CREATE TABLE IF NOT EXISTS admissions.%I PARTITION OF admissions.message FOR VALUES FROM (%L) TO (%L)',
         'message_' || to_char(first, 'YYYY_MM'),
