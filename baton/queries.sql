@@ -104,3 +104,13 @@ SELECT * FROM notifications.alert WHERE episode_id = $1 ORDER BY raised_at, aler
 -- name: case_attempts
 -- What was sent about these alerts: when, where, with what answer.
 SELECT * FROM notifications.attempt WHERE alert_id = ANY ($1::uuid[]) ORDER BY attempt_id;
+
+-- name: demo_alerts
+-- Alerts that changed since the story began.
+SELECT alert_id, kind, severity, status, items, episode_id, ended_at, ending
+FROM notifications.alert WHERE changed_at >= $1 AND status <> 'held' ORDER BY changed_at, alert_id;
+
+-- name: demo_rejections
+-- Messages refused since the story began.
+SELECT rejection_id, code, segment, field, detail FROM admissions.rejection
+WHERE received_at >= $1 ORDER BY received_at, rejection_id;

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,6 +68,24 @@ async def ended_by_signals() -> AsyncIterator[None]:
             raise
 
 
+async def together(*work: Coroutine[None, None, None]) -> None:
+    """Run all of it; the first trouble of one ends the others, and is raised as what it is."""
+    trouble: Trouble | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except* Trouble as several:
+        trouble = _first(several)
+    if trouble is not None:
+        raise trouble
+
+
+def _first(several: BaseExceptionGroup[Trouble]) -> Trouble:
+    found = several.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
 class System:
     """The servers and services of one home, from their start to their end."""
 
@@ -94,20 +112,12 @@ class System:
             await self._keep_running()
 
     async def _keep_running(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for service in self._services:
-                    group.create_task(self.supervisor.watch(service))
-                if self._postgres is not None:
-                    group.create_task(self.supervisor.watch(self._postgres))
-                if self._broker is not None:
-                    group.create_task(self.supervisor.watch(self._broker, self._new_broker))
-                group.create_task(self._announce())
-        except* Trouble as several:
-            trouble = several.exceptions[0]
-        else:
-            return
-        raise trouble
+        watches = [self.supervisor.watch(service) for service in self._services]
+        if self._postgres is not None:
+            watches.append(self.supervisor.watch(self._postgres))
+        if self._broker is not None:
+            watches.append(self.supervisor.watch(self._broker, self._new_broker))
+        await together(*watches, self._announce())
 
     async def _end_leftovers(self) -> None:
         """End what an earlier run left behind: it was killed, and here the kernel did not take its children."""
