@@ -287,7 +287,10 @@ class Story:
 
 
 def without_arrivals(rows: Iterable[EpisodeRow]) -> list[Any]:
-    """Rows as they must be whatever arrived when: void ones left out, and all that depends on arrival."""
+    """Rows as they must be whatever arrived when: void ones left out, and all that depends on arrival.
+
+    Whether a missed handoff between units is still somebody's work does, once the patient had left it behind.
+    """
     found: list[Any] = []
     for row in rows:
         if row.status == "void":
@@ -297,16 +300,16 @@ def without_arrivals(rows: Iterable[EpisodeRow]) -> list[Any]:
                 d,
                 learned_at=LATER,
                 known_at=LATER,
+                hold_until=None,
                 late_known=False,
                 generation=0,
                 revision=0,
-                owed=True,
-                hold_until=None,
+                owed=d.owed or d.kind == "handoff_ack_unit",
             )
             for d in row.deadlines.values()
             if d.status != "void"
         ]
-        readmission = row.readmission and replace(row.readmission, known_at=LATER)
+        readmission = replace(row.readmission, known_at=LATER) if row.readmission else None
         plain = replace(
             row, learned_at=LATER, known_at=LATER, revision=0, deadlines={}, readmission=readmission
         )
