@@ -72,9 +72,9 @@ class Disposition(Message):
     `planned_readmission` is declared by the codes 81 to 95.
     """
 
-    code: str | None
+    code: str | None = None
     category: str
-    stated: bool
+    stated: bool = False
     planned_readmission: bool = False
     learned_at: Instant
 
@@ -138,14 +138,14 @@ class Visit(Message):
     earlier message is missing (interface go-live, lost message).
     """
 
-    number: str | None
-    authority: str | None
+    number: str | None = None
+    authority: str | None = None
     facility: str
-    generation: int
+    generation: int = 0
     state: VisitState
-    patient_class: str | None
+    patient_class: str | None = None
     care_class: CareClass
-    inpatient: bool
+    inpatient: bool = False
     admission_type: str | None = None
     admit_source: str | None = None
     hospital_service: str | None = None

@@ -24,6 +24,7 @@ def build(settings: Settings) -> Service:
             Subscription([topics.CARE_ACTIONS], doors.on_actions, group="transitions.actions"),
         ],
         outlets=publish.outlets(),
+        checks={"visits readable": lambda _: doors.check()},
     )
 
 

@@ -51,6 +51,7 @@ class Doors:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self._unreadable = 0
 
     async def on_encounters(self, service: Service, records: list[Record]) -> None:
         """Take over newer visits, plan their patients anew, note how far admissions has read."""
@@ -79,6 +80,7 @@ class Doors:
                 event = EncounterEvent.model_validate_json(record.value)
             except ValidationError as error:
                 service.registry.counter(UNREADABLE).inc()
+                self._unreadable += 1
                 places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
                 where = {"partition": record.partition, "offset": record.offset, "places": places[:5]}
                 log.error("a record on adt.encounters is no visit", **where)  # noqa: TRY400 - no values in logs
@@ -114,6 +116,15 @@ class Doors:
             for patient_id in concerned:
                 arrivals[patient_id] = max(arrivals.get(patient_id, event.learned_at), event.learned_at)
         await self._plan(db, arrivals)
+
+    async def check(self) -> str | None:
+        """What /readyz says of visits that could not be read: their patients are not followed up."""
+        if not self._unreadable:
+            return None
+        return (
+            f"{self._unreadable} records on adt.encounters could not be read: put matching versions of admissions and "
+            "transitions in place, then run `baton republish`."
+        )
 
     async def on_actions(self, service: Service, records: list[Record]) -> None:
         """Keep what people did, and plan anew those whom it concerns."""
