@@ -6,6 +6,7 @@ from uuid import UUID
 
 from schemas.transitions import DeadlineEvent, EpisodeEvent
 from services.notifications.domain import alerts
+from services.notifications.domain.desired import subject_of
 from services.notifications.domain.model import DROPPED, Alert
 
 
@@ -17,7 +18,7 @@ class Book:
         self.revisions: dict[str, int] = {}
 
     def apply(self, event: DeadlineEvent | EpisodeEvent, now: datetime) -> tuple[Alert, ...]:
-        subject = alerts.subject_of(event)
+        subject = subject_of(event)
         if event.revision <= self.revisions.get(subject, 0):
             return ()
         self.revisions[subject] = event.revision

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from schemas.transitions import Ack, DeadlineEvent, EpisodeEvent, Readmission, Warning
+from schemas.transitions import Ack, DeadlineEvent, EpisodeEvent, Readmission, Warning  # noqa: A004
 
 DISCHARGED = datetime(2026, 1, 9, 20, 0, tzinfo=UTC)
 DUE = DISCHARGED + timedelta(hours=72)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.notifications.domain import alerts
+from services.notifications.domain.desired import desired
 from tests.notifications.book import Book
 from tests.notifications.builders import (
     DUE,
@@ -33,8 +34,8 @@ def told(book: Book, *events: Any, now: datetime = DUE + timedelta(days=9)) -> B
 
 def test_a_pending_deadline_calls_for_nothing() -> None:
     """Most events change nothing."""
-    assert () == alerts.desired(a_deadline())
-    assert {} == told(Book(), a_deadline()).kinds()
+    assert desired(a_deadline()) == ()
+    assert told(Book(), a_deadline()).kinds() == {}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_missed_deadline_is_raised_when_it_was_true_and_known(fields: Any, rai
 @pytest.mark.parametrize("fields", [{"late_known": True}, {"owed": False}])
 def test_late_known_or_no_longer_owed_is_never_a_page(fields: Any) -> None:
     """Late-known is work; what nobody owes is nothing."""
-    assert {} == told(Book(), a_deadline("missed", **fields)).kinds()
+    assert told(Book(), a_deadline("missed", **fields)).kinds() == {}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_new_generation_is_another_alert() -> None:
 
     book = told(Book(), a_deadline("missed"), a_deadline("void"), again)
 
-    assert ["retracted", "firing"] == [row.status for row in book.rows.values()]
+    assert [row.status for row in book.rows.values()] == ["retracted", "firing"]
 
 
 # --- what was between ---------------------------------------------------------------------------------------
@@ -150,7 +151,7 @@ def test_the_last_state_alone_ends_in_the_same_alerts(status: str, fields: Any, 
 
 def test_what_nobody_saw_is_not_told() -> None:
     """An alert that was over before it was known has nothing to say to anyone."""
-    assert 0 == told(Book(), a_deadline("met_late")).of(MISSED).told_of
+    assert told(Book(), a_deadline("met_late")).of(MISSED).told_of == 0
 
 
 # --- warnings -----------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def test_a_warning_gives_way_to_the_miss() -> None:
     """At the due time the one ends and the other begins; it does not read as done."""
     soon = told(Book(), a_deadline(**WARNED), a_deadline("missed", **WARNED)).of(SOON)
 
-    assert ("resolved", DUE, "overdue") == (soon.status, soon.ended_at, soon.ending)
+    assert (soon.status, soon.ended_at, soon.ending) == ("resolved", DUE, "overdue")
 
 
 def test_a_warning_is_resolved_by_the_work() -> None:
@@ -209,6 +210,11 @@ def test_a_warning_is_retracted_when_the_due_time_moves() -> None:
     assert ("retracted", at(49)) == (soon.status, soon.ended_at)
 
 
+def test_a_warning_held_beyond_the_due_time_is_none() -> None:
+    """By the end of the settle window it would have given way already."""
+    assert told(Book(), a_deadline(**WARNED, hold_until=DUE)).kinds() == {}
+
+
 # --- the settle window --------------------------------------------------------------------------------------
 
 HELD = {"kind": "handoff_ack_facility", "due_at": at(0.05), "known_at": at(0.05), "hold_until": at(0.2)}
@@ -224,7 +230,7 @@ def test_an_alert_is_held_until_the_window_ends() -> None:
     book.advance(at(0.2))
     raised = book.of("handoff_ack_facility_missed")
 
-    assert ("held", 0, 0) == (held.status, held.revision, held.told_of)
+    assert (held.status, held.revision, held.told_of) == ("held", 0, 0)
     assert held == still
     assert ("firing", at(0.2), None, 1, 1) == (
         raised.status, raised.raised_at, raised.raise_at, raised.revision, raised.told_of,
@@ -238,7 +244,7 @@ def test_a_held_alert_that_stops_being_true_never_was(status: str) -> None:
 
     told(book, a_deadline(status, **HELD | {"known_at": at(0.15)}), now=at(0.15))
 
-    assert {} == book.kinds()
+    assert book.kinds() == {}
 
 
 def test_a_held_alert_follows_its_window() -> None:
@@ -263,9 +269,9 @@ def test_an_ended_alert_to_be_raised_again_waits_for_its_window() -> None:
     assert ("firing", at(99), None, 3) == (
         book.of(MISSED).status, book.of(MISSED).raised_at, book.of(MISSED).ended_at, book.of(MISSED).revision,
     )  # fmt: skip
-    assert ("retracted", None, 2) == (
+    assert (
         other.of(MISSED).status, other.of(MISSED).raise_at, other.of(MISSED).revision,
-    )  # fmt: skip
+    ) == ("retracted", None, 2)  # fmt: skip
 
 
 # --- acknowledgement ----------------------------------------------------------------------------------------
@@ -291,14 +297,14 @@ def test_a_withdrawn_acknowledgement_lets_it_fire_again() -> None:
     after = told(book, a_deadline("missed")).of(MISSED)
 
     assert ("acknowledged", at(73), 1) == (before.status, before.acknowledged_at, before.told_of)
-    assert ("firing", None, 3) == (after.status, after.acknowledged_at, after.told_of)
+    assert (after.status, after.acknowledged_at, after.told_of) == ("firing", None, 3)
 
 
 def test_an_acknowledged_alert_ends_like_any_other() -> None:
     """Acknowledged is not resolved."""
     acked = a_deadline("missed", acknowledged=(an_ack(MISSED, 73),))
 
-    assert "resolved" == told(Book(), acked, a_deadline("met_late", known_at=at(75))).of(MISSED).status
+    assert told(Book(), acked, a_deadline("met_late", known_at=at(75))).of(MISSED).status == "resolved"
 
 
 # --- what changes while it is live --------------------------------------------------------------------------
@@ -313,7 +319,7 @@ def test_a_page_stays_when_a_correction_makes_it_late_known() -> None:
     assert ("firing", DUE, at(71)) == (
         book.of(MISSED).status, book.of(MISSED).raised_at, book.of(MISSED).due_at,
     )  # fmt: skip
-    assert alerts.late_since(corrected, book.rows.values()) is None
+    assert alerts.late_since(corrected, book.rows.values(), None, DUE) is None
 
 
 @pytest.mark.parametrize(
@@ -357,14 +363,14 @@ def test_another_stay_is_another_readmission() -> None:
 
     book = told(Book(), an_episode(readmission=a_readmission()), other)
 
-    assert {NEW_VISIT: "retracted", VISIT: "firing"} == {r.visit_id: r.status for r in book.rows.values()}
+    assert {r.visit_id: r.status for r in book.rows.values()} == {NEW_VISIT: "retracted", VISIT: "firing"}
 
 
 def test_a_readmission_is_acknowledged() -> None:
     """It was raised by a message, and messages come before actions at one instant."""
     event = an_episode(readmission=a_readmission(), acknowledged=(an_ack("readmission_detected", 100),))
 
-    assert "acknowledged" == told(Book(), event).of("readmission_detected").status
+    assert told(Book(), event).of("readmission_detected").status == "acknowledged"
 
 
 # --- late-known ---------------------------------------------------------------------------------------------
@@ -382,7 +388,15 @@ def test_a_readmission_is_acknowledged() -> None:
 )
 def test_an_item_counts_since_it_was_known(fields: Any, expected: datetime | None) -> None:
     """Its arrival, or the end of the settle window."""
-    assert expected == alerts.late_since(a_deadline("missed", **fields), ())
+    assert expected == alerts.late_since(a_deadline("missed", **fields), (), None, DUE)
+
+
+@pytest.mark.parametrize(("before", "expected"), [(80, at(80)), (91, at(90))])
+def test_an_item_stays_one_since_it_first_was(before: float, expected: datetime) -> None:
+    """A correction among past due times does not take it off the list and put it on again."""
+    corrected = a_deadline("missed", late_known=True, learned_at=at(90))
+
+    assert expected == alerts.late_since(corrected, (), at(before), at(90))
 
 
 def test_shadow_alerts_are_kept() -> None:

@@ -1,6 +1,6 @@
 """One alert for everything of a team that was already past when it was learned."""
 
-from services.notifications.domain.late_known import Team, reconcile
+from services.notifications.domain.late_known import Team, reconcile, ripe
 from tests.notifications.builders import at
 
 TEAM = Team(name="4W", live=True)
@@ -9,7 +9,7 @@ NOW = at(200)
 
 def test_the_first_item_begins_a_run() -> None:
     """Raised at its arrival, P3, with the number of items."""
-    alert = reconcile(TEAM, None, [at(90), at(80)], None, NOW)
+    alert = reconcile(TEAM, None, ripe([at(90), at(80)], NOW), None, NOW)
 
     assert alert is not None
     assert ("late_known", "P3", "firing", at(80), 2, 1) == (
@@ -19,39 +19,39 @@ def test_the_first_item_begins_a_run() -> None:
 
 def test_more_items_are_not_told() -> None:
     """Never paged per item: only the count follows."""
-    first = reconcile(TEAM, None, [at(80)], None, NOW)
-    more = reconcile(TEAM, first, [at(80), at(81)], None, NOW)
+    first = reconcile(TEAM, None, ripe([at(80)], NOW), None, NOW)
+    more = reconcile(TEAM, first, ripe([at(80), at(81)], NOW), None, NOW)
 
     assert more is not None
     assert (2, 2, 1, at(80)) == (more.items, more.revision, more.told_of, more.raised_at)
-    assert reconcile(TEAM, more, [at(82), at(83)], None, NOW) is None
+    assert reconcile(TEAM, more, ripe([at(82), at(83)], NOW), None, NOW) is None
 
 
 def test_the_last_item_done_resolves_it() -> None:
     """At the arrival of what ended the last; the next item begins a run of its own."""
-    first = reconcile(TEAM, None, [at(80)], None, NOW)
-    done = reconcile(TEAM, first, [], at(90), NOW)
-    again = reconcile(TEAM, done, [at(95)], None, NOW)
+    first = reconcile(TEAM, None, ripe([at(80)], NOW), None, NOW)
+    done = reconcile(TEAM, first, ripe([], NOW), at(90), NOW)
+    again = reconcile(TEAM, done, ripe([at(95)], NOW), None, NOW)
 
     assert done is not None
     assert again is not None
     assert ("resolved", "done", at(90)) == (done.status, done.ending, done.ended_at)
     assert (2, at(95), "firing") == (again.generation, again.raised_at, again.status)
     assert done.alert_id != again.alert_id
-    assert reconcile(TEAM, done, [], at(99), NOW) is None
+    assert reconcile(TEAM, done, ripe([], NOW), at(99), NOW) is None
 
 
 def test_items_of_the_settle_window_wait() -> None:
     """Not before its end."""
-    assert reconcile(TEAM, None, [at(80.2)], None, at(80.1)) is None
-    assert reconcile(TEAM, None, [at(80.2)], None, at(80.2)) is not None
+    assert reconcile(TEAM, None, ripe([at(80.2)], at(80.1)), None, at(80.1)) is None
+    assert reconcile(TEAM, None, ripe([at(80.2)], at(80.2)), None, at(80.2)) is not None
 
 
 def test_the_team_acknowledges_its_list() -> None:
     """What was said before the run began counts for nothing."""
     early, late = (Team(name="4W", live=True, acknowledged_at=at(n)) for n in (79, 81))
-    first = reconcile(early, None, [at(80)], None, NOW)
-    acked = reconcile(late, first, [at(80)], None, NOW)
+    first = reconcile(early, None, ripe([at(80)], NOW), None, NOW)
+    acked = reconcile(late, first, ripe([at(80)], NOW), None, NOW)
 
     assert first is not None
     assert acked is not None
@@ -60,10 +60,10 @@ def test_the_team_acknowledges_its_list() -> None:
 
 def test_shadow_items_make_a_list_of_their_own() -> None:
     """Kept, never sent, and never counted among the real ones."""
-    shadow = reconcile(Team(name="4W", live=False), None, [at(80)], None, NOW)
-    real = reconcile(TEAM, None, [at(80)], None, NOW)
+    shadow = reconcile(Team(name="4W", live=False), None, ripe([at(80)], NOW), None, NOW)
+    real = reconcile(TEAM, None, ripe([at(80)], NOW), None, NOW)
 
     assert shadow is not None
     assert real is not None
-    assert (False, True) == (shadow.live, real.live)
+    assert (shadow.live, real.live) == (False, True)
     assert shadow.alert_id != real.alert_id

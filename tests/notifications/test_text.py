@@ -1,7 +1,7 @@
 """What leaves the house as text is of one pattern and carries no value of a patient."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -67,7 +67,7 @@ def an_alert(kind: str = "call_72h_missed", **fields: object) -> Alert:
         ),
     ],
 )
-def test_the_text_says_what_is_owed_and_how_late(alert: Alert, now: object, expected: str) -> None:
+def test_the_text_says_what_is_owed_and_how_late(alert: Alert, now: datetime, expected: str) -> None:
     """Work, time, case, link; a warning that gave way to its miss does not read as done."""
     assert expected == text(alert, APP, now)
     assert ALLOWED.match(expected)
@@ -109,16 +109,16 @@ def test_a_case_that_is_no_case_is_left_out() -> None:
 
 def test_the_label_keeps_to_its_letters() -> None:
     """A protocol's kind is open; the pager's alphabet is not."""
-    assert "MED_REC_X" == label("med-rec x_missed")
+    assert label("med-rec x_missed") == "MED_REC_X"
 
 
 def test_a_name_that_reveals_a_diagnosis_becomes_a_generic_team() -> None:
     """Row 76 of the traps: Detox 4B is not named outside."""
     names = Names(["detox", "psych"], generic="care team")
 
-    assert ("care team", None) == (names.team("Detox 4B"), names.unit("Detox 4B"))
-    assert ("4W", "4W", None) == (names.team("4W"), names.unit("4W"), names.unit(None))
-    assert "Detox 4B" == Names([]).team("Detox 4B")
+    assert (names.team("Detox 4B"), names.unit("Detox 4B")) == ("care team", None)
+    assert (names.team("4W"), names.unit("4W"), names.unit(None)) == ("4W", "4W", None)
+    assert Names([]).team("Detox 4B") == "Detox 4B"
 
 
 def test_the_pattern_of_the_test_is_the_one_of_the_rule() -> None:

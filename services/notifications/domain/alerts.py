@@ -1,128 +1,22 @@
-"""From what is owed to who must hear of it: the alerts that ought to exist, compared with those that do.
-
-Knows no clinical rule: a deadline arrives with its status, its severity and its warnings.
-"""
+"""From what is owed to who must hear of it: the alerts that ought to exist, compared with those that do."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from schemas.transitions import Ack, DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus
+from schemas.transitions import Ack, DeadlineEvent, DeadlineStatus, EpisodeEvent
+from services.notifications.domain.desired import Event, desired, end_of, of_deadline
 from services.notifications.domain.model import (
     ACKNOWLEDGED,
-    DONE,
     DROPPED,
-    DUE_SOON,
     FIRING,
     HELD,
     MISSED,
     NOT_NEEDED,
-    OVERDUE,
-    READMISSION_DETECTED,
-    RESOLVED,
     RETRACTED,
     Alert,
-    identity,
 )
-
-Event = DeadlineEvent | EpisodeEvent
-_RAN_ON = (DeadlineStatus.MET, DeadlineStatus.MET_LATE, DeadlineStatus.ATTEMPTED, DeadlineStatus.MISSED)
-
-
-def subject_of(event: Event) -> str:
-    """What the alerts of this event follow."""
-    return str(event.deadline_id) if isinstance(event, DeadlineEvent) else event.episode_id
-
-
-# --- what ought to exist ------------------------------------------------------------------------------------
-
-
-def desired(event: Event) -> tuple[Alert, ...]:
-    """The alerts that this state alone calls for, firing, or ended where it tells that they were raised.
-
-    So a reader that never saw the state between (only the latest is published) ends with the same alerts.
-    """
-    if isinstance(event, EpisodeEvent):
-        return _of_episode(event)
-    if event.status is DeadlineStatus.PENDING and not event.warned:
-        return ()
-    return tuple(alert for alert in (_due_soon(event), _missed(event)) if alert is not None)
-
-
-def _missed(event: DeadlineEvent) -> Alert | None:
-    if event.late_known:
-        return None
-    instants = [event.due_at, event.hold_until or event.due_at]
-    if event.status is DeadlineStatus.MISSED and event.owed:
-        return _of_deadline(event, MISSED, event.severity, max(*instants, event.known_at))
-    if event.status not in _RAN_ON:
-        return None
-    return _ended(_of_deadline(event, MISSED, event.severity, max(instants)), event)
-
-
-def _due_soon(event: DeadlineEvent) -> Alert | None:
-    standing = event.warnings[: event.warned]
-    if event.late_known or not standing:
-        return None
-    raised_at = max(standing[0].at, event.learned_at, event.hold_until or standing[0].at)
-    alert = _of_deadline(event, DUE_SOON, standing[-1].severity, raised_at)
-    return alert if event.status is DeadlineStatus.PENDING else _ended(alert, event)
-
-
-def _ended(alert: Alert, event: DeadlineEvent) -> Alert | None:
-    """The alert as it was ended, or nothing where it cannot have been raised before that."""
-    status, ending, ended_at = _end(alert, event)
-    if ended_at <= alert.raised_at:
-        return None
-    return replace(alert, status=status, ending=ending, ended_at=ended_at)
-
-
-def _of_deadline(event: DeadlineEvent, suffix: str, severity: str, raised_at: datetime) -> Alert:
-    kind = event.kind + suffix
-    return Alert(
-        alert_id=identity(event.deadline_id, event.generation, kind),
-        subject=str(event.deadline_id),
-        kind=kind,
-        severity=severity,
-        status=FIRING,
-        raised_at=raised_at,
-        team=event.team,
-        live=event.live,
-        generation=event.generation,
-        episode_id=event.episode_id,
-        visit_id=event.visit_id,
-        patient_id=event.patient_id,
-        deadline_id=event.deadline_id,
-        facility=event.facility,
-        unit=event.unit,
-        due_at=event.due_at,
-    )
-
-
-def _of_episode(event: EpisodeEvent) -> tuple[Alert, ...]:
-    found = event.readmission
-    if found is None or not found.notice or event.status is EpisodeStatus.VOID:
-        return ()
-    alert = Alert(
-        alert_id=identity(event.episode_id, found.visit_id, READMISSION_DETECTED),
-        subject=event.episode_id,
-        kind=READMISSION_DETECTED,
-        severity="P2",
-        status=FIRING,
-        raised_at=found.known_at,
-        team=event.team,
-        live=event.live,
-        episode_id=event.episode_id,
-        visit_id=found.visit_id,
-        patient_id=event.patient_id,
-        facility=event.facility,
-        unit=event.unit,
-    )
-    return (alert,)
-
-
-# --- compared with what does --------------------------------------------------------------------------------
 
 
 def reconcile(rows: Iterable[Alert], event: Event, now: datetime) -> tuple[Alert, ...]:
@@ -158,16 +52,20 @@ def raise_held(rows: Iterable[Alert], now: datetime) -> tuple[Alert, ...]:
     )
 
 
-def late_since(event: DeadlineEvent, rows: Iterable[Alert]) -> datetime | None:
+def late_since(
+    event: DeadlineEvent, rows: Iterable[Alert], before: datetime | None, now: datetime
+) -> datetime | None:
     """Since when this deadline is an item of its team's `late_known` alert; None where it is none.
 
-    One that was paged as missed before a correction made it late-known stays what it was. `rows` are the
-    alerts of the deadline after `reconcile`.
+    One that was paged as missed before a correction made it late-known stays what it was, and one that has been
+    an item since `before` stays that. `rows` are the alerts of the deadline after `reconcile`.
     """
     if not (event.late_known and event.owed and event.status is DeadlineStatus.MISSED):
         return None
     if any(_kept(row, event) for row in rows):
         return None
+    if before is not None and before <= now:
+        return before
     arrived = max(event.learned_at, event.known_at)
     return max(arrived, event.hold_until or arrived)
 
@@ -178,7 +76,7 @@ def _merge(row: Alert | None, want: Alert, event: Event, now: datetime) -> Alert
     if row.standing:
         if want.ended_at is None:
             return _updated(row, want, event)
-        return _end_row(row, want.status, want.ending, want.ended_at)
+        return _end_row(row, want.status, want.ending, _after(row, want.ended_at, now))
     if want.ended_at is not None:
         return replace(row, raise_at=None) if row.raise_at else None
     return _again(row, want, event, now)
@@ -234,9 +132,9 @@ def _unwanted(row: Alert, event: Event, now: datetime) -> Alert | None:
     if isinstance(event, EpisodeEvent):
         return _end_row(row, RETRACTED, NOT_NEEDED, _after(row, event.known_at, now))
     if _kept(row, event):
-        want = _of_deadline(event, MISSED, event.severity, row.raised_at)
+        want = of_deadline(event, MISSED, event.severity, row.raised_at)
         return _updated(row, want, event)
-    status, ending, ended_at = _end(row, event)
+    status, ending, ended_at = end_of(row, event)
     return _end_row(row, status, ending, _after(row, ended_at, now))
 
 
@@ -250,20 +148,7 @@ def _kept(row: Alert, event: DeadlineEvent) -> bool:
     return missed and row.standing and row.kind.endswith(MISSED) and row.generation == event.generation
 
 
-def _end(alert: Alert, event: DeadlineEvent) -> tuple[str, str, datetime]:
-    """How and when an alert of this deadline ends: status, ending, instant."""
-    if alert.generation == event.generation:
-        if alert.kind.endswith(DUE_SOON) and event.status in _RAN_ON and not event.late_known:
-            in_time = event.status is not DeadlineStatus.MISSED and event.known_at <= event.due_at
-            return RESOLVED, DONE if in_time else OVERDUE, min(event.known_at, event.due_at)
-        if event.status is DeadlineStatus.MET_LATE:
-            return RESOLVED, DONE, event.known_at
-    # A pending deadline has its status since it is known; what moved it is what brought its due time.
-    pending = event.status is DeadlineStatus.PENDING
-    return RETRACTED, NOT_NEEDED, max(event.known_at, event.learned_at) if pending else event.known_at
-
-
-def _end_row(row: Alert, status: str, ending: str | None, ended_at: datetime | None) -> Alert:
+def _end_row(row: Alert, status: str, ending: str | None, ended_at: datetime) -> Alert:
     revision = row.revision + 1
     return replace(row, status=status, ending=ending, ended_at=ended_at, revision=revision, told_of=revision)
 

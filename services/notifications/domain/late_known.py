@@ -1,6 +1,6 @@
 """What was already past when it was learned is work, not a page: one alert for all such items of a team."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
@@ -32,35 +32,48 @@ class Team(Struct, frozen=True, gc=False):
         return f"{LATE_KNOWN}:{self.name}" if self.live else f"{LATE_KNOWN}:{self.name}:shadow"
 
 
+class Ripe(Struct, frozen=True, gc=False):
+    """The items of a list whose instant has come: how many, and the instant of the first."""
+
+    items: int
+    first: datetime
+
+
+def ripe(since: Iterable[datetime], now: datetime) -> Ripe | None:
+    """What has come to its instant, of items that are owed since then."""
+    due = [at for at in since if at <= now]
+    return Ripe(len(due), min(due)) if due else None
+
+
 def reconcile(
-    team: Team, last: Alert | None, since: Collection[datetime], ended_at: datetime | None, now: datetime
+    team: Team, last: Alert | None, found: Ripe | None, ended_at: datetime | None, now: datetime
 ) -> Alert | None:
     """The change to the team's alert, None if there is none.
 
-    `last` is the alert of the latest run, ended or not; `since` tells for every item that is owed when it
-    became one (those of the future wait); `ended_at` is the arrival of what ended the last item.
+    `last` is the alert of the latest run, ended or not; `ended_at` is the arrival of what ended the last item.
     """
-    due = [at for at in since if at <= now]
     if last is None or not last.standing:
-        return _first(team, last.generation + 1 if last else 1, due) if due else None
-    if not due:
-        return _ended(last, max(ended_at or now, last.raised_at))
-    new = _acknowledged(replace(last, items=len(due)), team)
+        return _first(team, last.generation + 1 if last else 1, found) if found else None
+    if not found:
+        if ended_at is None or ended_at <= last.raised_at:
+            ended_at = max(now, last.raised_at)
+        return _ended(last, ended_at)
+    new = _acknowledged(replace(last, items=found.items), team)
     return None if new == last else replace(new, revision=last.revision + 1)
 
 
-def _first(team: Team, run: int, due: Collection[datetime]) -> Alert:
+def _first(team: Team, run: int, found: Ripe) -> Alert:
     alert = Alert(
         alert_id=identity(team.subject, run),
         subject=team.subject,
         kind=LATE_KNOWN,
         severity="P3",
         status=FIRING,
-        raised_at=min(due),
+        raised_at=found.first,
         team=team.name,
         live=team.live,
         generation=run,
-        items=len(due),
+        items=found.items,
         revision=1,
         told_of=1,
     )

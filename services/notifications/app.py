@@ -1,0 +1,45 @@
+"""Notifications: who is told of what was missed, until it is done.
+
+Reads care.transitions; writes care.alerts; sends signed webhooks to the contacts of contacts.yaml.
+"""
+
+from schemas import topics
+from services.chassis.service import Service, Subscription
+from services.notifications import publish
+from services.notifications.channels.webhook import Webhook
+from services.notifications.consumer import Door
+from services.notifications.held import Held
+from services.notifications.sender import Sender
+from services.notifications.settings import Settings
+from services.notifications.watch import Watch, reachable
+
+
+def build(settings: Settings) -> Service:
+    """Put the service together; raises SettingsError where the contacts are wrong."""
+    contacts = settings.contacts()
+    senders = [
+        Sender(
+            Webhook(channel, contacts),
+            contacts.app_url,
+            at_once=settings.send_at_once,
+            longest=settings.send_retry_max,
+        )
+        for channel in contacts.channels.values()
+    ]
+
+    def tell() -> None:
+        for sender in senders:
+            sender.wake()
+
+    return Service(
+        "notifications",
+        settings,
+        subscriptions=[Subscription([topics.CARE_TRANSITIONS], Door(contacts, tell).on_transitions)],
+        outlets=[publish.outlet()],
+        loops=[
+            Held(contacts, tell, settings.patience).run,
+            Watch(contacts).run,
+            *(one.run for one in senders),
+        ],
+        checks={"channels": reachable},
+    )

@@ -1,0 +1,130 @@
+"""The alerts that the state of a deadline or an episode calls for, as if nothing were known before.
+
+Knows no clinical rule: a deadline arrives with its status, its severity and its warnings.
+"""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from schemas.transitions import DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus
+from services.notifications.domain.model import (
+    DONE,
+    DUE_SOON,
+    FIRING,
+    MISSED,
+    NOT_NEEDED,
+    OVERDUE,
+    READMISSION_DETECTED,
+    RESOLVED,
+    RETRACTED,
+    Alert,
+    identity,
+)
+
+Event = DeadlineEvent | EpisodeEvent
+_RAN_ON = (DeadlineStatus.MET, DeadlineStatus.MET_LATE, DeadlineStatus.ATTEMPTED, DeadlineStatus.MISSED)
+
+
+def subject_of(event: Event) -> str:
+    """What the alerts of this event follow."""
+    return str(event.deadline_id) if isinstance(event, DeadlineEvent) else event.episode_id
+
+
+def desired(event: Event) -> tuple[Alert, ...]:
+    """The alerts that this state alone calls for, firing, or ended where it tells that they were raised.
+
+    So a reader that never saw the state between (only the latest is published) ends with the same alerts.
+    """
+    if isinstance(event, EpisodeEvent):
+        return _of_episode(event)
+    if event.status is DeadlineStatus.PENDING and not event.warned:
+        return ()
+    return tuple(alert for alert in (_due_soon(event), _missed(event)) if alert is not None)
+
+
+def _missed(event: DeadlineEvent) -> Alert | None:
+    if event.late_known:
+        return None
+    instants = [event.due_at, event.hold_until or event.due_at]
+    if event.status is DeadlineStatus.MISSED and event.owed:
+        return of_deadline(event, MISSED, event.severity, max(*instants, event.known_at))
+    if event.status not in _RAN_ON:
+        return None
+    return _ended(of_deadline(event, MISSED, event.severity, max(instants)), event)
+
+
+def _due_soon(event: DeadlineEvent) -> Alert | None:
+    standing = event.warnings[: event.warned]
+    if event.late_known or not standing:
+        return None
+    raised_at = max(standing[0].at, event.learned_at, event.hold_until or standing[0].at)
+    if raised_at >= event.due_at:
+        return None
+    alert = of_deadline(event, DUE_SOON, standing[-1].severity, raised_at)
+    return alert if event.status is DeadlineStatus.PENDING else _ended(alert, event)
+
+
+def _ended(alert: Alert, event: DeadlineEvent) -> Alert | None:
+    """The alert as it was ended, or nothing where it cannot have been raised before that."""
+    status, ending, ended_at = end_of(alert, event)
+    if ended_at <= alert.raised_at:
+        return None
+    return replace(alert, status=status, ending=ending, ended_at=ended_at)
+
+
+def of_deadline(event: DeadlineEvent, suffix: str, severity: str, raised_at: datetime) -> Alert:
+    kind = event.kind + suffix
+    return Alert(
+        alert_id=identity(event.deadline_id, event.generation, kind),
+        subject=str(event.deadline_id),
+        kind=kind,
+        severity=severity,
+        status=FIRING,
+        raised_at=raised_at,
+        team=event.team,
+        live=event.live,
+        generation=event.generation,
+        episode_id=event.episode_id,
+        visit_id=event.visit_id,
+        patient_id=event.patient_id,
+        deadline_id=event.deadline_id,
+        facility=event.facility,
+        unit=event.unit,
+        due_at=event.due_at,
+    )
+
+
+def _of_episode(event: EpisodeEvent) -> tuple[Alert, ...]:
+    found = event.readmission
+    if found is None or not found.notice or event.status is EpisodeStatus.VOID:
+        return ()
+    alert = Alert(
+        alert_id=identity(event.episode_id, found.visit_id, READMISSION_DETECTED),
+        subject=event.episode_id,
+        kind=READMISSION_DETECTED,
+        severity="P2",
+        status=FIRING,
+        raised_at=found.known_at,
+        team=event.team,
+        live=event.live,
+        episode_id=event.episode_id,
+        visit_id=found.visit_id,
+        patient_id=event.patient_id,
+        facility=event.facility,
+        unit=event.unit,
+    )
+    return (alert,)
+
+
+def end_of(alert: Alert, event: DeadlineEvent) -> tuple[str, str, datetime]:
+    """How and when an alert of this deadline ends: status, ending, instant."""
+    if alert.generation == event.generation:
+        if alert.kind.endswith(DUE_SOON) and event.status in _RAN_ON and not event.late_known:
+            in_time = event.status is not DeadlineStatus.MISSED and event.known_at <= event.due_at
+            return RESOLVED, DONE if in_time else OVERDUE, min(event.known_at, event.due_at)
+        if event.status is DeadlineStatus.MET_LATE:
+            return RESOLVED, DONE, event.known_at
+    # A pending deadline has its status since it is known; what moved it is what brought its due time.
+    pending = event.status is DeadlineStatus.PENDING
+    return RETRACTED, NOT_NEEDED, max(event.known_at, event.learned_at) if pending else event.known_at

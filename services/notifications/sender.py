@@ -1,0 +1,140 @@
+"""Sends what is to be said, one loop a channel: claimed, checked against the alert as it stands, sent, noted.
+
+A message is sent at least once, under one key. Whoever claims a notice holds it for longer than a send may take; if
+that sender is killed, another takes the notice over when the time is up, and says it again.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from services.chassis import clock, metrics
+from services.chassis.loops import Signal, run_forever
+from services.chassis.postgres import Db, transaction
+from services.chassis.service import Service
+from services.notifications import store
+from services.notifications.channels import Answer, Message, Sends
+from services.notifications.domain.model import Alert
+from services.notifications.domain.notices import MAYBE, OPEN, knows_after, pause, reason_to_send
+from services.notifications.domain.text import text
+
+# Beyond the time a send may take: for writing down the answer.
+GRACE = 30.0
+REST = 1.0
+
+SENT = metrics.declare(
+    "baton_notice_sent_total", "counter", "Messages sent, by channel and outcome.", ["channel", "outcome"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message this sender holds, and what the channel knew before it."""
+
+    attempt: int
+    message: Message
+    notice: store.Notice
+
+
+class Sender:
+    """The sender of one channel; any number may run."""
+
+    def __init__(self, channel: Sends, app_url: str, *, at_once: int = 8, longest: float = 300.0) -> None:
+        """Send at most `at_once` messages at a time, and pause for at most `longest` seconds after failures."""
+        self._channel = channel
+        self._app_url = app_url
+        self._at_once = at_once
+        self._longest = longest
+        self._signal = Signal()
+
+    def wake(self) -> None:
+        """There may be something to say."""
+        self._signal.set()
+
+    async def run(self, service: Service) -> None:
+        """Send until cancelled."""
+        try:
+            await run_forever(
+                f"send {self._channel.name}", partial(self.once, service), service.progress,
+                every=REST, signal=self._signal, retry_max=5, limit=self._channel.timeout + 2 * GRACE,
+                registry=service.registry,
+            )  # fmt: skip
+        finally:
+            await self._channel.close()
+
+    async def once(self, service: Service) -> float | None:
+        """Send what is due; 0 if there may be more."""
+        async with transaction(service.pool) as db:
+            claimed, seen = await self._claim(db, await clock.now(db))
+        await asyncio.gather(*(self._deliver(service, one) for one in claimed))
+        return 0 if seen == self._at_once else None
+
+    async def _claim(self, db: Db, now: datetime) -> tuple[list[Claimed], int]:
+        """Take due notices, and find out what there is to say about each at this moment."""
+        name = self._channel.name
+        notices = await store.claim_notices(db, name, self._at_once)
+        if not notices:
+            return [], 0
+        # Read after the notices are held: an alert that has ended meanwhile is seen to have ended.
+        alerts = await store.alerts_by_id(db, [notice.alert_id for notice in notices])
+        drafts: list[store.Draft] = []
+        silent = []
+        for notice in notices:
+            alert = alerts.get(notice.alert_id)
+            reason = reason_to_send(alert, notice.told, notice.heard_of)
+            if alert is None or reason is None:
+                silent.append(notice.alert_id)
+            else:
+                said = text(alert, self._app_url, now)
+                drafts.append(store.Draft(notice.alert_id, reason, alert.told_of, said))
+        if silent:
+            await store.fall_silent(db, name, silent)
+        return await self._begin(db, drafts, notices, alerts), len(notices)
+
+    async def _begin(
+        self,
+        db: Db,
+        drafts: Sequence[store.Draft],
+        notices: Sequence[store.Notice],
+        alerts: dict[UUID, Alert],
+    ) -> list[Claimed]:
+        if not drafts:
+            return []
+        channel = self._channel
+        attempts = await store.begin_attempts(db, channel.name, channel.host, drafts, channel.timeout + GRACE)
+        known = {notice.alert_id: notice for notice in notices}
+        return [
+            Claimed(
+                attempts[draft.alert_id],
+                Message(
+                    key=f"{draft.alert_id}:{draft.revision}",
+                    reason=draft.reason,
+                    alert=alerts[draft.alert_id],
+                    said=draft.said,
+                    wall=known[draft.alert_id].wall,
+                ),
+                known[draft.alert_id],
+            )
+            for draft in drafts
+        ]
+
+    async def _deliver(self, service: Service, claimed: Claimed) -> None:
+        answer = await self._channel.send(claimed.message)
+        outcome = "delivered" if answer.delivered else "failed"
+        service.registry.counter(SENT).labels(self._channel.name, outcome).inc()
+        async with transaction(service.pool) as db:
+            await self._note(db, claimed, answer)
+
+    async def _note(self, db: Db, claimed: Claimed, answer: Answer) -> None:
+        message, notice = claimed.message, claimed.notice
+        if answer.delivered:
+            told = knows_after(message.reason)
+            await store.attempt_delivered(db, claimed.attempt, answer.word, told, message.alert.told_of)
+            return
+        told = notice.told if not answer.arrived or notice.told == OPEN else MAYBE
+        wait = max(answer.wait, pause(notice.failures, self._longest, random.random()))
+        await store.attempt_failed(db, claimed.attempt, answer.word, told, wait)
