@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import ValidationError
@@ -102,12 +103,12 @@ def load_file(path: Path) -> FeedProfile:
         raise FeedError(
             f"{path.name}: a feed profile is a list of `key: value` lines; begin with `feed: NAME`."
         )
+    _check_zone(path, node, content)
+    _check_charsets(path, node, content)
     try:
-        profile = FeedProfile.model_validate(content)
+        return FeedProfile.model_validate(content)
     except ValidationError as error:
         raise FeedError(_sentence(path, node, error)) from error
-    _check_charsets(path, profile)
-    return profile
 
 
 def _sentence(path: Path, node: yaml.Node | None, error: ValidationError) -> str:
@@ -123,10 +124,6 @@ def _sentence(path: Path, node: yaml.Node | None, error: ValidationError) -> str
             return f"{where}: there is no key {name}; remove it or take one of {known}."
         case "missing":
             return f"{where}: the key {name} is missing; add it."
-        case "value_error":
-            return f"{where}: the value of {name} will not do ({fault['msg']}); correct it."
-    if "zone" in keys:
-        return f"{where}: the value of zone is no IANA time zone; write one such as America/New_York."
     return f"{where}: the value of {name} will not do ({fault['msg']}); correct it."
 
 
@@ -148,17 +145,32 @@ def _line_of(node: yaml.Node | None, keys: list[str]) -> int | None:
     return line
 
 
-def _check_charsets(path: Path, profile: FeedProfile) -> None:
+def _check_zone(path: Path, node: yaml.Node | None, content: dict[str, Any]) -> None:
+    zone = content.get("zone")
+    if zone is None:
+        return
+    try:
+        ZoneInfo(str(zone))
+    except (LookupError, ValueError, OSError) as error:
+        where = f"{path.name}, line {_line_of(node, ['zone'])}"
+        raise FeedError(f"{where}: zone is no IANA time zone; write one such as America/New_York.") from error
+
+
+def _check_charsets(path: Path, node: yaml.Node | None, content: dict[str, Any]) -> None:
     """Messages are framed and cut by single ASCII bytes, so their codecs must agree with ASCII there."""
-    named: dict[str, Any] = {"fallback_charset": profile.fallback_charset}
-    named |= {f"charsets.{name}": codec for name, codec in profile.charsets.items()}
+    named = [(["fallback_charset"], content.get("fallback_charset"))]
+    if isinstance(charsets := content.get("charsets"), dict):
+        named += [(["charsets", str(name)], codec) for name, codec in charsets.items()]
     plain = "".join(map(chr, range(0x20, 0x7F)))
-    for key, codec in named.items():
+    for keys, codec in named:
+        if not isinstance(codec, str):
+            continue
         try:
             agrees = plain.encode("ascii").decode(codec) == plain
         except (LookupError, ValueError):
             agrees = False
         if not agrees:
+            where = f"{path.name}, line {_line_of(node, keys)}: {'.'.join(keys)}"
             raise FeedError(
-                f"{path.name}: {key} names no codec of Python's that extends ASCII; write one such as cp1252."
+                f"{where} names no codec of Python's that extends ASCII; write one such as cp1252."
             )

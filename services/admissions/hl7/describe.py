@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import json
 
 from services.admissions.domain.model import AdtEvent, Rejection
 
@@ -28,7 +28,9 @@ def describe(event: AdtEvent) -> dict[str, Any]:
     A key is left out where the message states nothing, and null where it states the explicit null.
     """
     said = {
-        _RENAMED.get(key, key): value for key, value in to_builtins(event).items() if key not in _LEFT_OUT
+        _RENAMED.get(key, key): value
+        for key, value in json.decode(json.encode(event)).items()
+        if key not in _LEFT_OUT
     }
     return {key: said.pop(key) for key in _FIRST if key in said} | said
 
