@@ -106,7 +106,7 @@ class Inbound:
         first: dict[UUID, _Item] = {}
         for item in items:
             counts = tally[item[0].feed, ledger.hour(item[0].received_at)]
-            counts[0] += 1
+            counts[0] += _whole(item[0])
             if first.setdefault(ledger.event_uuid(item[0]), item) is not item:
                 counts[3] += 1
         for *_, feed, _, _, arrival in refusals:
@@ -131,7 +131,7 @@ class Inbound:
                 counts[3] += 1
                 continue
             fresh.append(one)
-            counts[1] += 1
+            counts[1] += _whole(one.event)
             counts[4] += one.event.test
             counts[5] += not applied(one.event.trigger)
         if not fresh:
@@ -166,6 +166,11 @@ class Inbound:
             if not applied(event.trigger):
                 counter(UNAPPLIED).labels(event.trigger).inc()
         counter(CHANGED).inc(changed)
+
+
+def _whole(event: AdtEvent) -> bool:
+    """False for the further events of one message (A17), so that messages are counted and not events."""
+    return "-" not in event.event_id
 
 
 def _rejection_id(record: Record, index: int, raw: bytes) -> UUID:

@@ -22,4 +22,4 @@ def test_a_field_that_may_be_null_may_be_left_out(model: type[BaseModel]) -> Non
     needed = [name for name, field in model.model_fields.items() if field.is_required()]
     nullable = [name for name in needed if NoneType in get_args(model.model_fields[name].annotation)]
 
-    assert [] == nullable
+    assert nullable == []
