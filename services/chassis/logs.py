@@ -7,8 +7,9 @@ import traceback
 from collections.abc import Collection, Iterable, MutableMapping
 from datetime import date, datetime
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.types import EventDict, Processor
@@ -16,6 +17,7 @@ from structlog.types import EventDict, Processor
 from services.chassis.settings import ServiceSettings
 
 FRAMES = 3
+QUIET = 10.0
 LONGEST = 300
 # These hold what a record, a row or a secret says. A service adds the words of its own trade.
 WITHHELD = """
@@ -56,10 +58,12 @@ def configure(service: str, settings: ServiceSettings, *, denied: Collection[str
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_quiet_foreign, *shared],
+            use_get_message=False,
+            pass_foreign_args=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _renderer(settings.log_format),
@@ -69,6 +73,7 @@ def configure(service: str, settings: ServiceSettings, *, denied: Collection[str
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
+    # A line that cannot be written is lost; Python would print its arguments instead.
     logging.raiseExceptions = False
     for name in TALKATIVE:
         library = logging.getLogger(name)
@@ -129,22 +134,45 @@ def _frames(error: BaseException) -> list[str]:
 
 def _quiet_foreign(_: Any, __: str, event: EventDict) -> EventDict:
     """Libraries put exception messages into their own lines (FastStream does); keep only what is surely ours."""
-    record = event.get("_record")
-    if isinstance(record, logging.LogRecord):
-        if record.exc_info and record.exc_info[1]:
-            event["event"] = "a library reported an error"
-            event["exc_info"] = record.exc_info
-        elif isinstance(record.args, tuple):
-            event["event"] = _safely(record.msg, record.args)
+    args = event.pop("positional_args", ())
+    if _exception(event.get("exc_info")) is not None:
+        event["event"] = "a library reported an error"
+    elif isinstance(args, tuple) and args:
+        event["event"] = _fill_in(event["event"], args)
     return event
 
 
-def _safely(template: Any, args: tuple[Any, ...]) -> str:
-    shown = tuple(error_name(arg) if isinstance(arg, BaseException) else arg for arg in args)
+def _fill_in(template: str, args: tuple[Any, ...]) -> str:
     try:
-        return str(template) % shown if shown else str(template)
+        return template % tuple(error_name(arg) if isinstance(arg, BaseException) else arg for arg in args)
     except (TypeError, ValueError):
-        return str(template)
+        return template
+
+
+class _Stderr(logging.Handler):
+    """Writes to stderr as it is now: it may be redirected after the log was set up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int], float] = {}
+
+    def _often(self, record: logging.LogRecord) -> bool:
+        """While Kafka is away aiokafka says so ten times a second; once in ten seconds will do."""
+        line = (record.name, record.lineno)
+        now = monotonic()
+        if now - self._said.get(line, -QUIET) < QUIET:
+            return True
+        self._said[line] = now
+        return False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith(TALKATIVE) and self._often(record):
+            return
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001  (logging's own way to deal with it)
+            self.handleError(record)
 
 
 class _Say:
@@ -205,3 +233,31 @@ def quiet_loop(loop: asyncio.AbstractEventLoop) -> None:
         get_logger("asyncio").error("an error reached the event loop", exc_info=context.get("exception"))
 
     loop.set_exception_handler(handle)
+
+
+class _StderrNow:
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def safe_until_configured() -> None:
+    """A command that never calls `configure` would get structlog's default: tracebacks with all locals, on stdout."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            describe_exception,
+            _Deny(DENIED),
+            structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StderrNow())),
+        cache_logger_on_first_use=False,
+    )
+
+
+if not structlog.is_configured():
+    safe_until_configured()

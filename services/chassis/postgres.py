@@ -29,7 +29,7 @@ STATEMENT_TIMEOUT = 60
 # Whoever holds a lock works for at most one batch.
 LOCK_TIMEOUT = 30
 CONNECT_TIMEOUT = 5
-CLOSE_TIMEOUT = 2
+CLOSE_TIMEOUT = 1
 
 _PASSING = (
     OSError,

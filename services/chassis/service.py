@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute
 from services.chassis import health, logs, metrics, migrations, startup, watch
 from services.chassis.kafka import (
     Admin,
-    Broker,
     Producer,
     Record,
     Subscriber,
@@ -33,7 +32,6 @@ log = get_logger("service")
 
 # A shutdown may take ten seconds; what is not done by then is done again by the next process.
 LAST_RESORT = 9.0
-STOP_TIMEOUT = 6.5
 
 Handler = Callable[["Service", list[Record]], Awaitable[None]]
 Loop = Callable[["Service"], Coroutine[None, None, None]]
@@ -223,15 +221,7 @@ async def _work(service: Service) -> None:
             await asyncio.Event().wait()
         finally:
             # First of all: the batch in hand needs everything else to end well.
-            await _stop(broker)
-
-
-async def _stop(broker: Broker) -> None:
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT):
             await broker.stop()
-    except Exception as error:
-        log.warning("the consumers did not leave in order", exc_info=error)
 
 
 async def _say(sentence: str | None) -> str | None:

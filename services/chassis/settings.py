@@ -1,5 +1,6 @@
 """Settings from the environment, refused with one sentence each when they are wrong."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -119,7 +120,8 @@ def load(cls: type[S]) -> S:
             _sentence(cls, dict(each)) for each in error.errors(include_input=False, include_url=False)
         ]
     except UnreadableSetting as error:
-        problems = [f"A setting is not valid JSON: {error}."]
+        named = re.search(r'field "(\w+)"', str(error))
+        problems = [f"{variable(cls, named[1]) if named else 'A setting'} should be valid JSON."]
     # Outside the except block, so that nothing of the original error, value included, hangs on to ours.
     raise SettingsError(problems)
 

@@ -1,1 +1,1 @@
-"""Tests of chassis."""
+"""The chassis on real brokers and databases, and its pure parts without."""

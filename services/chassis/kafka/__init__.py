@@ -8,14 +8,7 @@ from services.chassis.kafka.admin import (
     ensure_topics,
     lag,
 )
-from services.chassis.kafka.consuming import (
-    Broker,
-    Handler,
-    Subscriber,
-    UnsafeSubscriberError,
-    new_broker,
-    subscribe,
-)
+from services.chassis.kafka.consuming import Broker, UnsafeSubscriberError, new_broker, subscribe
 from services.chassis.kafka.producing import (
     KafkaAwayError,
     Producer,
@@ -24,6 +17,7 @@ from services.chassis.kafka.producing import (
     TopicMissingError,
 )
 from services.chassis.kafka.records import Outgoing, Record
+from services.chassis.kafka.subscriber import Handler, Subscriber
 
 __all__ = [
     "Admin",

@@ -1,10 +1,12 @@
 """Asking Kafka: which topics and partitions there are, how far they reach, who has read how much."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -16,10 +18,14 @@ from services.chassis.settings import ServiceSettings
 
 log = get_logger("kafka.admin")
 
+T = TypeVar("T")
 Offsets = dict[tuple[str, int], int]
 
 REQUEST_TIMEOUT = 10.0
-BROKER_DEFAULT = -1
+CLOSE_TIMEOUT = 1.0
+RETRY = 0.1
+# As many copies as Kafka's own topics usually have, where there are as many brokers.
+REPLICAS = 3
 
 
 class TopicError(Exception):
@@ -59,27 +65,22 @@ class Admin:
     async def stop(self) -> None:
         client, self._client = self._client, None
         reader, self._reader = self._reader, None
-        for each in (client.close() if client else None, reader.stop() if reader else None):
-            if each is not None:
-                try:
-                    async with asyncio.timeout(2):
-                        await each
-                except (TimeoutError, KafkaError):
-                    log.debug("a connection to Kafka did not close in time")
+        closing = [each for each in (client and client.close(), reader and reader.stop()) if each is not None]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await asyncio.gather(*closing, return_exceptions=True)
 
     async def cluster_id(self) -> str:
         """The id of this cluster; a broker that forgot everything has another one."""
         client, _ = await self._connected()
-        async with self._answer():
-            return str((await client.describe_cluster())["cluster_id"])
+        return str((await _answer(client.describe_cluster))["cluster_id"])
 
     async def partitions(self, topics: Sequence[str]) -> dict[str, list[int]]:
         """The partitions of those of `topics` that exist."""
         client, _ = await self._connected()
         wanted = {self._settings.topic(topic): topic for topic in topics}
-        async with self._answer():
-            # Asking for all of them: asking for one by name would create it.
-            found = await client.describe_topics()
+        # Asking for all of them: asking for one by name would create it.
+        found = await _answer(client.describe_topics)
         return {
             wanted[each["topic"]]: sorted(part["partition"] for part in each["partitions"])
             for each in found
@@ -102,21 +103,24 @@ class Admin:
         }
         if not asked:
             return {}
-        async with self._answer():
-            found = await reader.end_offsets(list(asked))
+        found = await _answer(partial(reader.end_offsets, list(asked)))
         return {asked[tp]: offset for tp, offset in found.items()}
 
     async def committed(self, group: str, topics: Sequence[str]) -> Offsets:
         """What the group has committed, for the partitions where it has."""
         client, _ = await self._connected()
-        wanted = {self._settings.topic(topic): topic for topic in topics}
-        async with self._answer():
-            found = await client.list_consumer_group_offsets(self._settings.topic_prefix + group)
-        return {
-            (wanted[tp.topic], tp.partition): at.offset
-            for tp, at in found.items()
-            if tp.topic in wanted and at.offset >= 0
+        partitions = await self.partitions(topics)
+        asked = {
+            TopicPartition(self._settings.topic(topic), number): (topic, number)
+            for topic, numbers in partitions.items()
+            for number in numbers
         }
+        if not asked:
+            return {}
+        # Named one by one: the embedded broker does not know "all of them".
+        question = partial(client.list_consumer_group_offsets, partitions=list(asked))
+        found = await _answer(partial(question, self._settings.topic_prefix + group))
+        return {asked[tp]: at.offset for tp, at in found.items() if at.offset >= 0}
 
     async def lag(self, group: str, topics: Sequence[str]) -> dict[str, int]:
         """How many records of each topic the group has yet to commit."""
@@ -139,24 +143,26 @@ class Admin:
                 )
         if not missing:
             return
-        async with self._answer():
-            response = await client.create_topics([self._new_topic(spec) for spec in missing])
+        replicas = min(REPLICAS, len((await _answer(client.describe_cluster))["brokers"]))
+        topics = [self._new_topic(spec, replicas) for spec in missing]
+        response = await _answer(partial(client.create_topics, topics))
         for name, code, *_ in response.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise TopicError(f"The topic {name} could not be created: {for_code(code).__name__}.")
 
-    def _new_topic(self, spec: TopicSpec) -> NewTopic:
+    def _new_topic(self, spec: TopicSpec, replicas: int) -> NewTopic:
         # Of a compacted topic the last record of each key stays for as long as anyone may ask for it.
         configs = (
             {"cleanup.policy": "compact"}
             if spec.compacted
             else {"cleanup.policy": "delete", "retention.ms": str(spec.retention_ms)}
         )
+        if self._settings.controlled_clock:
+            # Records are stamped by that clock: neither too old to keep nor too far ahead to take.
+            configs |= {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
         if spec.max_bytes is not None:
             configs["max.message.bytes"] = str(spec.max_bytes)
-        return NewTopic(
-            self._settings.topic(spec.name), spec.partitions, BROKER_DEFAULT, topic_configs=configs
-        )
+        return NewTopic(self._settings.topic(spec.name), spec.partitions, replicas, topic_configs=configs)
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         async with self._lock:
@@ -176,35 +182,32 @@ class Admin:
             isolation_level="read_committed",
         )
         try:
-            async with self._answer():
+            async with asyncio.timeout(REQUEST_TIMEOUT):
                 await self._client.start()
                 await self._reader.start()
+        except (TimeoutError, KafkaError) as error:
+            await self.stop()
+            raise KafkaAwayError(f"Kafka cannot be reached: {error_name(error)}.") from None
         except BaseException:
             await self.stop()
             raise
 
-    def _answer(self) -> "_Answer":
-        return _Answer()
 
-
-class _Answer:
-    """Within it Kafka answers in time, or KafkaAwayError says that it does not."""
-
-    def __init__(self) -> None:
-        self._timeout = asyncio.timeout(REQUEST_TIMEOUT)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise KafkaAwayError(f"Kafka did not answer within {REQUEST_TIMEOUT:.0f} s.") from None
-        if isinstance(error, KafkaError):
-            raise KafkaAwayError(f"Kafka did not answer: {error_name(error)}.") from None
+async def _answer(question: Callable[[], Awaitable[T]]) -> T:
+    """Ask until Kafka answers; a cluster that is just electing someone asks to be asked again."""
+    said = "no answer"
+    try:
+        async with asyncio.timeout(REQUEST_TIMEOUT):
+            while True:
+                try:
+                    return await question()
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                    said = error_name(error)
+                await asyncio.sleep(RETRY)
+    except TimeoutError:
+        raise KafkaAwayError(f"Kafka did not answer within {REQUEST_TIMEOUT:.0f} s: {said}.") from None
 
 
 async def ensure_topics(settings: ServiceSettings, specs: Sequence[TopicSpec]) -> None:

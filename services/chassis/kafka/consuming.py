@@ -2,35 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaConsumer
 from faststream import AckPolicy
-from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaAckableMessage
-from faststream.message import AckStatus
 
 from services.chassis import metrics
-from services.chassis.clock import monotonic
 from services.chassis.health import Progress
-from services.chassis.kafka.records import Record, from_kafka
+from services.chassis.kafka.subscriber import Handler, Subscriber
 from services.chassis.logs import get_logger
-from services.chassis.postgres import backoff, is_transient
 from services.chassis.settings import ServiceSettings
 
 log = get_logger("kafka.consuming")
 
-Handler = Callable[[list[Record]], Awaitable[None]]
-Batch = tuple[ConsumerRecord, ...]
-
-# Time for the batch in hand to end by itself when the process is told to stop.
-GRACE = 5.0
-COMMIT_TIMEOUT = 5.0
-# How often an idle consumer looks whether it has moved past what it committed.
-IDLE_COMMIT = 1.0
+# Time for the batch in hand to end by itself when the process is told to stop, and then to leave the group.
+GRACE = 4.0
+LEAVE = 1.0
+# A request for partitions where nothing happens holds up the one for those where something does, and a rewind.
+FETCH_WAIT_MS = 100
 
 
 class UnsafeSubscriberError(Exception):
@@ -58,182 +50,22 @@ class Broker(KafkaBroker):
             raise
 
     async def stop(self, *args: Any, **kwargs: Any) -> None:
-        """Finish the batch in hand, within the grace period, and leave the groups."""
+        """Finish the batch in hand and leave the groups, or leave without a word when Kafka does not answer."""
         for each in self.ours:
             each.stopping.set()
-        await super().stop(*args, **kwargs)
-
-
-class Subscriber:
-    """One consumer of ours: knows what it has in hand, what it has applied, and how it is getting on."""
-
-    def __init__(
-        self,
-        settings: ServiceSettings,
-        group: str,
-        handler: Handler,
-        progress: Progress,
-        registry: metrics.Registry,
-    ) -> None:
-        self.group = group
-        self.name = f"consume {group}"
-        self.stopping = asyncio.Event()
-        self._settings = settings
-        self._prefix = len(settings.topic_prefix)
-        self._handler = handler
-        self._progress = progress
-        self._registry = registry
-        self._pauses = self._fresh_pauses()
-        self._in_hand: dict[TopicPartition, int] = {}
-        self._committed: dict[TopicPartition, int] = {}
-        self._looked = 0.0
-        self._faststream: Any = None
-
-    @property
-    def consumer(self) -> AIOKafkaConsumer | None:
-        return self._faststream.consumer if self._faststream is not None else None
-
-    def attach(self, faststream: Any) -> None:
-        """Stand between FastStream's subscriber and its consumer, so that every poll is seen."""
-        self._faststream = faststream
-        poll = faststream.get_msg
-
-        async def watched(consumer: AIOKafkaConsumer) -> Batch:
-            await self._between_batches(consumer)
-            batch: Batch = await poll(consumer)
-            # No await since the position moved: what is handed out is in hand at that very moment.
-            for record in batch:
-                self._in_hand.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-            return batch
-
-        faststream.get_msg = watched
-
-    async def applied(self) -> dict[tuple[str, int], int]:
-        """Up to which offset each partition assigned to us is applied, exclusive."""
-        consumer = self.consumer
-        found: dict[tuple[str, int], int] = {}
-        for tp in consumer.assignment() if consumer is not None else ():
-            position = await _position(consumer, tp)
-            if position is not None:
-                # Asked in this order, and without an await between: a batch taken meanwhile shows up in hand.
-                found[tp.topic[self._prefix :], tp.partition] = self._in_hand.get(tp, position)
-        return found
-
-    async def parse(self, batch: Batch) -> KafkaAckableMessage:
-        """FastStream's message around the batch; unlike the stock parser it cannot fail on a header."""
-        return _Delivery(self, batch, body=b"", raw_message=batch, consumer=self.consumer)
-
-    async def decode(self, delivery: Any) -> list[Record]:
-        return [from_kafka(raw, self._prefix) for raw in delivery.raw_message]
-
-    async def handle(self, records: list[Record]) -> None:
-        """Apply a batch; when that fails, pause, then have it rewound. Its error goes no further than our log."""
-        started = monotonic()
         try:
-            await self._handler(records)
-        except Exception as error:  # noqa: BLE001  (whatever it is: nothing may be skipped)
-            await self._pause(error, len(records))
-        else:
-            self._pauses = self._fresh_pauses()
-            self._count(records, monotonic() - started)
-            return
-        # Outside the except block: FastStream would log the original with its message, which may quote a record.
-        raise NackMessage
-
-    async def commit(self) -> None:
-        """Commit what has been applied; a failure only means that some records come again."""
-        consumer = self.consumer
-        if consumer is None:
-            return
-        positions = {tp: await _position(consumer, tp) for tp in consumer.assignment()}
-        try:
-            with self._progress.waiting(self.name):
-                async with asyncio.timeout(COMMIT_TIMEOUT):
-                    await consumer.commit()
-        except CommitFailedError:
-            log.info("the group was rebalanced; a batch will be read again", group=self.group)
-        except (TimeoutError, KafkaError) as error:
-            log.warning("offsets could not be committed yet", group=self.group, exc_info=error)
-        else:
-            self._committed = {tp: at for tp, at in positions.items() if at is not None}
-
-    def rewind(self, batch: Batch) -> None:
-        """Go back to the first record of the batch in each partition that is still ours.
-
-        FastStream's own rewind stops at the first partition that a rebalance has taken away, and the others
-        would then be committed past records that were never applied.
-        """
-        consumer = self.consumer
-        earliest: dict[TopicPartition, int] = {}
-        for record in batch:
-            earliest.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        for tp, offset in earliest.items():
-            if consumer is not None and tp in consumer.assignment():
-                consumer.seek(tp, offset)
-
-    async def _between_batches(self, consumer: AIOKafkaConsumer) -> None:
-        self._in_hand = {}
-        self._progress.beat(self.name)
-        if monotonic() - self._looked < IDLE_COMMIT:
-            return
-        # Commits that failed, and offsets taken by transaction markers, show as lag until they are committed.
-        self._looked = monotonic()
-        for tp in consumer.assignment():
-            position = await _position(consumer, tp)
-            if position is not None and self._committed.get(tp) != position:
-                await self.commit()
-                return
-
-    async def _pause(self, error: Exception, records: int) -> None:
-        pause = next(self._pauses)
-        self._registry.counter(metrics.RETRIES).labels(self.group).inc()
-        tell = log.warning if is_transient(error) else log.error
-        tell(
-            "a batch failed and will be read again",
-            group=self.group,
-            count=records,
-            retry_in=round(pause, 2),
-            exc_info=error,
-        )
-        with self._progress.waiting(self.name):
-            try:
-                async with asyncio.timeout(pause):
-                    await self.stopping.wait()
-            except TimeoutError:
-                pass
-
-    def _fresh_pauses(self) -> Iterator[float]:
-        return backoff(self._settings.retry_min, self._settings.retry_max)
-
-    def _count(self, records: list[Record], seconds: float) -> None:
-        self._registry.counter(metrics.BATCHES).labels(self.group).inc()
-        self._registry.histogram(metrics.BATCH_SECONDS).labels(self.group).observe(seconds)
-        handled = self._registry.counter(metrics.RECORDS)
-        for topic in {record.topic for record in records}:
-            handled.labels(self.group, topic).inc(sum(record.topic == topic for record in records))
-
-
-class _Delivery(KafkaAckableMessage):
-    """A batch on its way through FastStream, which decides only whether to call ack or nack."""
-
-    def __init__(self, subscriber: Subscriber, batch: Batch, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._subscriber = subscriber
-        self._batch = batch
-
-    async def ack(self) -> None:
-        if not self.committed:
-            await self._subscriber.commit()
-            self.committed = AckStatus.ACKED
-
-    async def nack(self) -> None:
-        if not self.committed:
-            self._subscriber.rewind(self._batch)
-            self.committed = AckStatus.NACKED
+            async with asyncio.timeout(GRACE + LEAVE):
+                await super().stop(*args, **kwargs)
+        except TimeoutError:
+            log.warning("Kafka did not let the consumers leave in time; it will notice that they are gone")
+            for each in self.ours:
+                await _abandon(each.consumer)
 
 
 def new_broker(settings: ServiceSettings, service: str) -> Broker:
     """FastStream's broker for one service; it only consumes, since sending is Producer's."""
+    library = logging.getLogger("kafka")
+    library.addFilter(_not_a_reminder)
     return Broker(
         settings.kafka_bootstrap_servers.split(","),
         client_id=f"baton-{service}",
@@ -241,7 +73,7 @@ def new_broker(settings: ServiceSettings, service: str) -> Broker:
         allow_auto_create_topics=False,
         graceful_timeout=GRACE,
         apply_types=False,
-        logger=logging.getLogger("kafka"),
+        logger=library,
         log_level=logging.DEBUG,
         specification_url="kafka",
     )
@@ -274,6 +106,7 @@ def subscribe(
         ack_policy=AckPolicy.NACK_ON_ERROR,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         max_records=settings.batch_max_records,
         batch_timeout_ms=settings.batch_timeout_ms,
         parser=ours.parse,
@@ -285,11 +118,23 @@ def subscribe(
     return ours
 
 
-async def _position(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
-    """The position if it is known at this moment; never waits for it."""
-    try:
-        async with asyncio.timeout(0):
-            position: int = await consumer.position(tp)
-    except (TimeoutError, IllegalStateError, KafkaError):
-        return None
-    return position
+def _not_a_reminder(line: logging.LogRecord) -> bool:
+    # FastStream warns at every start that it will not create topics, which is what we asked for.
+    return not str(line.msg).startswith("Auto create topics is disabled")
+
+
+async def _abandon(consumer: AIOKafkaConsumer | None) -> None:
+    """Close what an interrupted `stop()` leaves open."""
+    if consumer is None:
+        return
+    coordinator = consumer._coordinator  # noqa: SLF001
+    parts = (
+        coordinator._stop_heartbeat_task,  # noqa: SLF001
+        coordinator._stop_commit_offsets_refresh_task,  # noqa: SLF001
+        consumer._fetcher.close,  # noqa: SLF001
+        consumer._client.close,  # noqa: SLF001
+    )
+    for part in parts:
+        with suppress(Exception):
+            async with asyncio.timeout(0.2):
+                await part()
