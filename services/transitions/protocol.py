@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from services.transitions.domain.calendar import federal_holidays
 from services.transitions.domain.protocol import Protocol
 from services.transitions.protocols.shape import FasterFile, ProtocolFile
 
@@ -24,6 +25,7 @@ def load_protocol(name: str = DEFAULT, folder: Path | None = None) -> Protocol:
 
     A file that says `extends` is another protocol with some spans changed; one step only.
     """
+    federal_holidays(2026)  # the library reads its tables at first use: here, not in the first patient's plan
     path, said = _read(name, folder)
     if "extends" not in said:
         return _checked(path, ProtocolFile, said).build()

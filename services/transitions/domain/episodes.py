@@ -25,7 +25,10 @@ class End(Struct, frozen=True, gc=False):
 
 
 class Draft(Struct, gc=False):
-    """An episode before anybody's deeds are looked at. `page` False: never louder than work for the list."""
+    """An episode before anybody's deeds are looked at.
+
+    `page` False: never louder than work for the list. `turns` are instants at which time alone changes it.
+    """
 
     stay: Stay
     opening: Opening
@@ -34,82 +37,82 @@ class Draft(Struct, gc=False):
     learned_at: datetime
     facility: str
     unit: str | None
+    turns: list[datetime]
     end: End | None = None
     page: bool = True
     hold_until: datetime | None = None
     opens_at: datetime | None = None
-    window_ends_at: datetime | None = None
     acknowledged_at: datetime | None = None
+
+    def may_end(self, at: datetime, reason: str, pending: str, *, by: datetime) -> None:
+        """It ends by this where nothing earlier ends it. What lies after `by` has not happened yet."""
+        if at > by:
+            self.turns.append(at)
+        elif self.end is None or at < self.end.at:
+            self.end = End(at, reason, pending)
+
+
+class Circumstances(Struct, frozen=True, gc=False):
+    """What holds for all stays of a patient."""
+
+    protocol: Protocol
+    facilities: Facilities
+    as_of: datetime
+    died_at: datetime | None
 
 
 def left_at(stay: Stay) -> datetime | None:
     return stay.discharged_at if stay.state == "discharged" else None
 
 
-def of_transfers(
-    stay: Stay, *, protocol: Protocol, facilities: Facilities, died_at: datetime | None
-) -> list[Draft]:
+def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
     """One handoff for each move. It is over when the patient moves on, leaves or dies."""
-    opening, left = protocol.transfer, left_at(stay)
+    opening, left = given.protocol.transfer, left_at(stay)
     if opening is None or not stay.moves:
         return []
     moves = sorted(stay.moves, key=lambda move: (move.at, move.trigger, move.unit or "", move.facility or ""))
     moves = [move for move in moves if left is None or move.at < left]
     drafts: list[Draft] = []
     for n, move in enumerate(moves):
-        ends = [End(left, "left", "void")] if left else []
-        if n + 1 < len(moves):
-            ends.append(End(moves[n + 1].at, "left", "superseded"))
-        if died_at:
-            ends.append(End(max(died_at, move.at), "died", "void"))
         twins = sum(other.at == move.at and other.trigger == move.trigger for other in moves[:n])
-        drafts.append(
-            Draft(
-                stay=stay,
-                opening=opening,
-                anchor=_anchor(move, twins),
-                start=Start(move.at, "transfer", facilities.of(move.facility or stay.facility)),
-                learned_at=move.learned_at,
-                facility=move.facility or stay.facility,
-                unit=move.unit,
-                end=min(ends, key=lambda end: end.at, default=None),
-                page=not stay.implausible,
-            )
+        draft = Draft(
+            stay=stay,
+            opening=opening,
+            anchor=_anchor(move, twins),
+            start=Start(move.at, "transfer", given.facilities.of(move.facility or stay.facility)),
+            learned_at=move.learned_at,
+            facility=move.facility or stay.facility,
+            unit=move.unit,
+            turns=[],
+            page=not stay.implausible,
         )
+        if given.died_at:
+            draft.may_end(max(given.died_at, move.at), "died", "void", by=given.died_at)
+        if left:
+            draft.may_end(left, "left", "void", by=max(given.as_of, stay.discharge_learned_at or left))
+        if n + 1 < len(moves):
+            following = moves[n + 1]
+            draft.may_end(following.at, "left", "superseded", by=max(given.as_of, following.learned_at))
+        drafts.append(draft)
     return drafts
 
 
-def of_discharge(
-    stay: Stay,
-    *,
-    protocol: Protocol,
-    facilities: Facilities,
-    died_at: datetime | None,
-    back_at: datetime | None,
-    as_of: datetime,
-) -> Draft | None:
-    """The follow-up of a discharge. `back_at` is the start of a later inpatient stay within thirty days.
+def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetime] | None) -> Draft | None:
+    """The follow-up of a discharge. `back`: a later inpatient start within thirty days, and when it was learned.
 
     A death at or before the discharge makes it a discharge of the dead, whatever PV1-36 says.
     """
-    left = left_at(stay)
-    if left is None or stay.care_class not in OPENS_ON_DISCHARGE or (died_at and died_at <= left):
+    left, died = left_at(stay), given.died_at
+    if left is None or stay.care_class not in OPENS_ON_DISCHARGE or (died and died <= left):
         return None
-    opening = protocol.opening(stay.disposition_category)
+    opening = given.protocol.opening(stay.disposition_category)
     if opening is None:
         return None
-    facility, engine = facilities.of(stay.facility), protocol.engine
+    facility, engine = given.facilities.of(stay.facility), given.protocol.engine
     learned = stay.discharge_learned_at or stay.learned_at
     settled = (stay.settle_from or learned) + engine.settle_window
-    window = calendar.local_date(left, facility.tz) + timedelta(days=engine.window_days)
-    window_ends = calendar.end_of_day(window, facility.tz)
-    ends = [End(died_at, "died", "void")] if died_at else []
-    if back_at:
-        ends.append(End(max(back_at, left), "readmitted", "superseded"))
-    if window_ends <= as_of:
-        ends.append(End(window_ends, "window_ended", "void"))
     unsaid = (stay.disposition_category or UNKNOWN) == UNKNOWN and not stay.disposition_stated
-    return Draft(
+    draft = Draft(
         stay=stay,
         opening=opening,
         anchor="",
@@ -117,12 +120,18 @@ def of_discharge(
         learned_at=learned,
         facility=stay.facility,
         unit=stay.unit,
-        end=min(ends, key=lambda end: end.at, default=None),
+        turns=[settled] if unsaid else [],
         page=not (opening.provisional or stay.implausible),
         hold_until=settled,
         opens_at=settled if unsaid else None,
-        window_ends_at=window_ends,
     )
+    if died:
+        draft.may_end(died, "died", "void", by=died)
+    if back:
+        draft.may_end(max(back[0], left), "readmitted", "superseded", by=max(given.as_of, back[1], learned))
+    window = calendar.local_date(left, facility.tz) + timedelta(days=engine.window_days)
+    draft.may_end(calendar.end_of_day(window, facility.tz), "window_ended", "void", by=given.as_of)
+    return draft
 
 
 def _anchor(move: Move, twins: int) -> str:

@@ -5,20 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
-
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import contact, episodes, handoff, readmission
 from services.transitions.domain.deadline import PastDeeds, plan_deadline
-from services.transitions.domain.episodes import GONE, Draft
+from services.transitions.domain.episodes import GONE, Circumstances, Draft
 from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
-
-
-class _Rules(Struct, frozen=True, gc=False):
-    protocol: Protocol
-    facilities: Facilities
-    as_of: datetime
 
 
 def plan(
@@ -35,7 +27,6 @@ def plan(
     later than `as_of` is not to be opened yet. Shadow and test stays are planned beside the live ones and
     neither sees the other. What someone says they will have done counts for nothing.
     """
-    rules = _Rules(protocol, facilities, as_of)
     skew = protocol.engine.clock_skew
     done = [deed for deed in deeds if deed.occurred_at <= deed.at + skew]
     done.sort(key=lambda deed: (deed.occurred_at, deed.at, deed.action_id))
@@ -45,7 +36,8 @@ def plan(
     for live in (True, False):
         group = [stay for stay in stays if stay.live is live]
         if group:
-            _plan_group(group, done, rules, planned, judged, turns)
+            given = Circumstances(protocol, facilities, as_of, readmission.death_of(group))
+            _plan_group(group, done, given, planned, judged, turns)
     planned.sort(key=lambda episode: (episode.opened_at, str(episode.visit_id), episode.kind, episode.anchor))
     judged.sort(key=lambda pair: (pair[1].at, str(pair[0]), str(pair[1].visit_id)))
     return Plan(tuple(planned), tuple(judged), min((at for at in turns if at > as_of), default=None))
@@ -54,36 +46,29 @@ def plan(
 def _plan_group(
     stays: Sequence[Stay],
     deeds: Sequence[Deed],
-    rules: _Rules,
+    given: Circumstances,
     planned: list[PlannedEpisode],
     judged: list[tuple[UUID, PlannedReadmission]],
     turns: list[datetime],
 ) -> None:
-    protocol, facilities = rules.protocol, rules.facilities
-    died_at = readmission.death_of(stays)
     stays = [stay for stay in stays if stay.state not in GONE]
-    history = readmission.History(stays, protocol, facilities, died_at)
+    history = readmission.History(stays, given)
     verdicts = history.verdicts()
     judged += verdicts
     drafts: dict[UUID, list[Draft]] = defaultdict(list)
     for stay in stays:
         mine = drafts[stay.root_id]
-        mine += episodes.of_transfers(stay, protocol=protocol, facilities=facilities, died_at=died_at)
-        follow_up = episodes.of_discharge(
-            stay,
-            protocol=protocol,
-            facilities=facilities,
-            died_at=died_at,
-            back_at=history.back_at(stay),
-            as_of=rules.as_of,
-        )
+        mine += episodes.of_transfers(stay, given)
+        follow_up = episodes.of_discharge(stay, given, history.back(stay))
         if follow_up:
             mine.append(follow_up)
     for root, mine in drafts.items():
         if mine:
             mine.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
-            planned += _with_deeds(mine, [deed for deed in deeds if deed.root_id == root], protocol, verdicts)
-            turns += [at for draft in mine for at in _turns(draft)]
+            planned += _with_deeds(
+                mine, [deed for deed in deeds if deed.root_id == root], given.protocol, verdicts
+            )
+            turns += [at for draft in mine if not draft.acknowledged_at for at in draft.turns]
 
 
 def _with_deeds(
@@ -157,11 +142,3 @@ def _verdict_on(stay: Stay, verdicts: Sequence[tuple[UUID, PlannedReadmission]])
     """The first inpatient start that counts against this stay, else the first revisit."""
     mine = [verdict for visit_id, verdict in verdicts if visit_id == stay.visit_id]
     return min(mine, key=lambda v: (v.verdict in readmission.REVISITS, v.at, str(v.visit_id)), default=None)
-
-
-def _turns(draft: Draft) -> list[datetime]:
-    """The instants at which time alone changes this episode."""
-    turns = [draft.opens_at] if draft.opens_at else []
-    if draft.window_ends_at and not draft.end and not draft.acknowledged_at:
-        turns.append(draft.window_ends_at)
-    return turns

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from schemas.reference.facilities import Facilities
 from services.transitions.domain import calendar
-from services.transitions.domain.episodes import left_at
+from services.transitions.domain.episodes import Circumstances, left_at
 from services.transitions.domain.model import PlannedReadmission, Stay
-from services.transitions.domain.protocol import Protocol
 
 UNPLANNED = "readmit_suspected_unplanned"
 PLANNED = "readmit_suspected_planned"
@@ -27,12 +25,10 @@ _ELECTIVE = frozenset({"C", "3"})
 class History:
     """The stays of one person in order, read once for all verdicts."""
 
-    def __init__(
-        self, stays: Sequence[Stay], protocol: Protocol, facilities: Facilities, died_at: datetime | None
-    ) -> None:
-        self.engine = protocol.engine
-        self.facilities = facilities
-        self.died_at = died_at
+    def __init__(self, stays: Sequence[Stay], given: Circumstances) -> None:
+        self.engine = given.protocol.engine
+        self.facilities = given.facilities
+        self.died_at = given.died_at
         known = [(begun, stay) for stay in stays if (begun := begun_at(stay))]
         known.sort(key=lambda pair: (pair[0], str(pair[1].visit_id)))
         self.stays = [stay for _, stay in known]
@@ -54,8 +50,11 @@ class History:
         days = (calendar.local_date(at, zone) - calendar.local_date(left, zone)).days
         return days if 0 <= days <= self.engine.readmission_days else None
 
-    def back_at(self, earlier: Stay) -> datetime | None:
-        """The first inpatient start after this discharge, within the thirty days: follow-up ends with it."""
+    def back(self, earlier: Stay) -> tuple[datetime, datetime] | None:
+        """The first inpatient start after this discharge within the thirty days, and when it was learned.
+
+        Follow-up ends with it, also that of an observation or nursing stay, which is no index.
+        """
         if left_at(earlier) is None:
             return None
         for later in self.starts.values():
@@ -63,7 +62,7 @@ class History:
             if at is None or not self._follows(later, earlier) or self._dead_by(at):
                 continue
             if self.within(earlier, at) is not None:
-                return at
+                return at, later.admit_learned_at or later.learned_at
         return None
 
     def verdicts(self) -> list[tuple[UUID, PlannedReadmission]]:
@@ -157,7 +156,8 @@ def death_of(stays: Sequence[Stay]) -> datetime | None:
     """PID-29 as last reported, else the first discharge that says expired (UB-04 20, 40, 41, 42)."""
     told = [(stay.death_learned_at or stay.learned_at, stay.death_at) for stay in stays if stay.death_at]
     if told:
-        return max(told)[1]
+        learned, died = max(told)
+        return min(learned, died)  # a year mistyped: nobody dies after the report of it
     return min(
         (left for stay in stays if stay.disposition_category == "expired" and (left := left_at(stay))),
         default=None,

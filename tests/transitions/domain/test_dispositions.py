@@ -1,6 +1,7 @@
 """Where the patient went decides what is owed: every UB-04 code, the unknown, the dead, the implausible."""
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.reference.dispositions import dispositions
 from tests.transitions.domain.builders import (
@@ -187,6 +188,13 @@ def test_a_death_reported_late_takes_back_the_miss() -> None:
         ny("2026-01-13 09:00"),
     )
     assert (story.row().close_reason, story.row().closed_at) == ("died", ny("2026-01-11 06:00"))
+
+
+def test_nobody_dies_after_the_report_of_it() -> None:
+    """A death typed one year ahead closes the episode when it was reported, and silences nothing before."""
+    stay = a_stay(discharged="2026-01-09 15:00", died="2027-01-13 06:00")
+    reported = replace(stay, death_learned_at=ny("2026-01-13 09:00"))
+    assert episode(planned(reported)).closed == ("died", ny("2026-01-13 09:00"))
 
 
 def test_an_emergency_visit_that_ends_in_death_closes_the_episode_of_the_stay() -> None:

@@ -236,3 +236,17 @@ def test_two_transfers_of_one_instant_are_two_handoffs() -> None:
     stay = a_stay(moves=(a_move("2026-01-06 10:10", "ICU"), a_move("2026-01-06 10:10", "CATH")))
     story = Story().hears("2026-01-06 10:10", stay)
     assert len({row.episode_id for row in story.rows}) == 2
+
+
+def test_what_lies_ahead_has_not_ended_anything_yet() -> None:
+    """The A03 is sent at 10:20 for 16:00: until then the handoff of 10:10 is owed, and missed at 11:10."""
+    leaving = a_stay(moves=(TO_ICU,), discharged="2026-01-06 16:00", learned="2026-01-06 10:20")
+    story = Story().hears("2026-01-06 10:20", leaving).until("2026-01-06 15:00")
+    assert (story.row("unit_handoff").status, story.deadline("handoff_ack_unit").owed) == ("open", True)
+    story.until("2026-01-06 16:00")
+    row = story.row("unit_handoff")
+    assert (row.close_reason, row.closed_at) == ("left", ny("2026-01-06 16:00"))
+    assert (story.deadline("handoff_ack_unit").status, story.deadline("handoff_ack_unit").owed) == (
+        "missed",
+        False,
+    )

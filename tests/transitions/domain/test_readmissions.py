@@ -276,3 +276,15 @@ def test_an_implausible_stay_is_told_to_nobody() -> None:
 def test_the_superseded_deadline_had_its_own_time() -> None:
     """Superseding moves no due time."""
     assert deadline(planned(HOME, arrives("2026-01-11 09:00")), "call_72h").due_at == ny("2026-01-12 15:00")
+
+
+def test_an_admission_announced_ahead_ends_nothing_before_it_begins() -> None:
+    """The A01 for Wednesday arrives on Sunday: the call of Monday is still owed, and missed."""
+    story = Story().hears("2026-01-09 15:00", HOME)
+    ahead = replace(arrives("2026-01-14 09:00"), admit_learned_at=ny("2026-01-11 09:00"))
+    story.hears("2026-01-11 09:00", ahead).until("2026-01-13 12:00")
+    call = story.deadline("call_72h")
+    assert (call.status, call.owed, story.row().status) == ("missed", True, "open")
+    story.until("2026-01-14 09:00")
+    call = story.deadline("call_72h")
+    assert (call.status, call.owed, story.row().close_reason) == ("missed", False, "readmitted")

@@ -374,7 +374,7 @@ def ought(known: tuple[list[Stay], list[Deed]], as_of: datetime) -> Plan:
     return plan(known[0], known[1], protocol=PROTOCOL, facilities=FACILITIES, as_of=as_of)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(facts(), MARKS, st.randoms(use_true_random=False))
 def test_the_plan_does_not_depend_on_order(
     known: tuple[list[Stay], list[Deed]], as_of: datetime, dice: Any
@@ -386,7 +386,7 @@ def test_the_plan_does_not_depend_on_order(
     assert ought((visits, done), as_of) == ought(known, as_of)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(facts(), MARKS), min_size=1, max_size=3),
     st.timedeltas(timedelta(0), timedelta(hours=5)),
@@ -403,7 +403,7 @@ def test_reconciling_twice_writes_nothing(
         assert again.rows == rows
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(facts(), MARKS), max_size=4), facts(), ENDS)
 def test_any_way_to_the_same_facts_ends_in_the_same_rows(
     steps: list[tuple[tuple[list[Stay], list[Deed]], datetime]],
