@@ -37,9 +37,8 @@ class History:
 
     def _counts_as_start(self, stay: Stay) -> bool:
         """An A01 or A06 into acute inpatient care: post-acute stays are no readmissions (CMS measure 0506)."""
-        return (
-            _inpatient(stay) and stay.admit_learned_at is not None and self.facilities.of(stay.facility).acute
-        )
+        # A stay first seen in the middle (the day a feed goes live, all are) did not start with what we saw.
+        return _inpatient(stay) and not stay.gap and self.facilities.of(stay.facility).acute
 
     def within(self, earlier: Stay, at: datetime) -> int | None:
         """Days from the discharge to `at` on the calendar of the facility that discharged, if they count."""
