@@ -34,7 +34,7 @@ MISSED = "call_72h_missed"
 
 def late(n: int, **fields: Any) -> DeadlineEvent:
     """The n-th deadline that was past when it was learned, 80 hours after the discharge."""
-    given = {
+    given: dict[str, Any] = {
         "status": "missed",
         "deadline_id": UUID(int=n),
         "late_known": True,
