@@ -21,7 +21,7 @@ class ProtocolError(ValueError):
 
 
 def load_protocol(name: str = DEFAULT, folder: Path | None = None) -> Protocol:
-    """Read `<folder>/<name>.yaml`, else the shipped protocol of that name.
+    """Read `protocols/<name>.yaml` of the configuration folder, else the shipped protocol of that name.
 
     A file that says `extends` is another protocol with some spans changed; one step only.
     """
@@ -49,11 +49,11 @@ def load_protocol(name: str = DEFAULT, folder: Path | None = None) -> Protocol:
 def _read(name: str, folder: Path | None) -> tuple[Path, dict[str, Any]]:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise ProtocolError(f"protocol {name!r}: is no name; write the file's name without folder and ending")
-    places = [place / f"{name}.yaml" for place in (folder, SHIPPED) if place]
+    places = [place / f"{name}.yaml" for place in (folder and folder / "protocols", SHIPPED) if place]
     path = next((place for place in places if place.exists()), None)
     if path is None:
         raise ProtocolError(
-            f"{name}.yaml: is not there; put it into the folder of protocols, or name another"
+            f"{name}.yaml: is not there; put it into protocols/ of the configuration, or name another"
         )
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -39,6 +39,7 @@ def plan_deadline(rule: DeadlineRule, draft: Draft, deeds: PastDeeds, protocol: 
         due_at=due,
         becomes="attempted" if enough else "missed",
         because=because,
+        # No score is known to a plan yet: whoever is not known to be at low risk is at high risk.
         severity=owed.severity(
             rule, facility=start.facility, unit=draft.unit, high_risk=True, page=draft.page
         ),

@@ -14,6 +14,12 @@ from services.transitions.protocol import SHIPPED, ProtocolError, load_protocol
 TEXT = (SHIPPED / "transitions-of-care.yaml").read_text(encoding="utf-8")
 
 
+def put(config: Path, name: str, text: str) -> None:
+    """Place a protocol of the site's own."""
+    (config / "protocols").mkdir(exist_ok=True)
+    (config / "protocols" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
 def test_every_destination_is_named() -> None:
     """No category of the reference table falls to `unknown` by omission."""
     assert set(load_protocol().dispositions) == set(get_args(Category))
@@ -37,12 +43,8 @@ def test_the_demo_changes_spans_and_nothing_else() -> None:
 
 def test_a_site_puts_its_own_beside(tmp_path: Path) -> None:
     """A file of the site's folder wins over the shipped one of that name, and may extend another."""
-    (tmp_path / "transitions-of-care.yaml").write_text(
-        TEXT.replace("version: 1", "version: 7"), encoding="utf-8"
-    )
-    (tmp_path / "fast.yaml").write_text(
-        "extends: transitions-of-care\nelapsed: {call_72h: PT48H}\n", encoding="utf-8"
-    )
+    put(tmp_path, "transitions-of-care", TEXT.replace("version: 1", "version: 7"))
+    put(tmp_path, "fast", "extends: transitions-of-care\nelapsed: {call_72h: PT48H}\n")
     assert load_protocol(folder=tmp_path).label == "transitions-of-care@7"
     assert load_protocol("fast", tmp_path).label == "fast@7"
 
@@ -89,7 +91,7 @@ def test_a_mistake_is_told_with_its_place_and_its_remedy(
     tmp_path: Path, change: dict[str, object], sentence: str
 ) -> None:
     """File, key, what to do."""
-    (tmp_path / "ours.yaml").write_text(edited(change), encoding="utf-8")
+    put(tmp_path, "ours", edited(change))
     with pytest.raises(ProtocolError) as told:
         load_protocol("ours", tmp_path)
     assert str(told.value) == f"ours.yaml: {sentence}"
@@ -103,14 +105,14 @@ def test_a_mistake_is_told_with_its_place_and_its_remedy(
         ("extends: transitions-of-care\nelapsed: {tcm_contact: PT1M}",
          "ours.yaml: elapsed.tcm_contact: runs on no watch in transitions-of-care.yaml; leave it out"),
         ("extends: demo", "ours.yaml: extends: demo.yaml extends another itself; name that one"),
-        ("extends: nothing", "nothing.yaml: is not there; put it into the folder of protocols, or name another"),
+        ("extends: nothing", "nothing.yaml: is not there; put it into protocols/ of the configuration, or name another"),
         ("extends: transitions-of-care\nengine: {ack_lead: PT1M}",
          "ours.yaml: engine.ack_lead: Input should be 'settle_window' or 'attempt_gap'"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_told_as_such(tmp_path: Path, text: str, sentence: str) -> None:
     """Before anything is planned."""
-    (tmp_path / "ours.yaml").write_text(text + "\n", encoding="utf-8")
+    put(tmp_path, "ours", text + "\n")
     with pytest.raises(ProtocolError) as told:
         load_protocol("ours", tmp_path)
     assert str(told.value) == sentence
