@@ -1,7 +1,8 @@
 """Sending: many records at once, and back only when the broker has them all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -78,25 +79,38 @@ class Producer:
         timeout: float = SEND_TIMEOUT,  # noqa: ASYNC109
     ) -> None:
         """Send them all and return when all have arrived; what was refused is raised after the rest has."""
-        if not items:
-            return
+        refused: dict[int, BaseException] = {}
+        left = dict(enumerate(items))
         inner: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(timeout):
-                inner = await self._connected()
-                await self._must_exist(inner, topic)
-                errors = await self._send(inner, self._settings.topic(topic), items)
+                while left:
+                    inner = await self._connected()
+                    await self._must_exist(inner, topic)
+                    errors = await self._send(inner, self._settings.topic(topic), left)
+                    found = {index: error for index, error in errors.items() if isinstance(error, _REFUSED)}
+                    if errors:
+                        # A refusal leaves a gap in the idempotent producer's numbers: what it sends after that
+                        # is refused too, and must be sent again by a new one.
+                        await self._discard(inner)
+                    if errors and not found:
+                        raise KafkaAwayError(f"Kafka did not take a record: {_names(errors)}.")
+                    left = {index: left[index] for index in errors if index not in found}
+                    refused |= found
         except TimeoutError:
             await self._discard(inner)
             raise KafkaAwayError(f"Kafka did not confirm within {timeout:.0f} s.") from None
-        await self._judge(inner, topic, errors)
+        if refused:
+            too_large = any(isinstance(error, _TOO_LARGE) for error in refused.values())
+            raise (RecordTooLargeError if too_large else RecordRefusedError)(topic, sorted(refused))
 
     async def _send(
-        self, inner: AIOKafkaProducer, topic: str, items: Sequence[Outgoing]
+        self, inner: AIOKafkaProducer, topic: str, items: Mapping[int, Outgoing]
     ) -> dict[int, BaseException]:
+        """Send them and wait for all; the errors of those that did not arrive."""
         errors: dict[int, BaseException] = {}
         flying: dict[int, asyncio.Future[Any]] = {}
-        for index, item in enumerate(items):
+        for index, item in items.items():
             # Kafka knows records with neither key nor value, aiokafka does not.
             value = b"" if item.value is None and item.key is None else item.value
             try:
@@ -105,22 +119,8 @@ class Producer:
                 )
             except KafkaError as error:
                 errors[index] = error
-                if not isinstance(error, _TOO_LARGE):
-                    break
         outcomes = zip(flying, await asyncio.gather(*flying.values(), return_exceptions=True), strict=True)
         return errors | {index: outcome for index, outcome in outcomes if isinstance(outcome, BaseException)}
-
-    async def _judge(self, inner: AIOKafkaProducer, topic: str, errors: dict[int, BaseException]) -> None:
-        if not errors:
-            return
-        # A batch the broker refused leaves a gap in the idempotent producer's numbers; only a new one helps.
-        await self._discard(inner)
-        refused = [index for index, error in errors.items() if isinstance(error, _REFUSED)]
-        for index, error in errors.items():
-            if index not in refused:
-                raise KafkaAwayError(f"Kafka did not take a record: {error_name(error)}.") from None
-        too_large = any(isinstance(errors[index], _TOO_LARGE) for index in refused)
-        raise (RecordTooLargeError if too_large else RecordRefusedError)(topic, sorted(refused))
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -164,7 +164,12 @@ async def _close(inner: AIOKafkaProducer) -> None:
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await inner.stop()
     except (TimeoutError, KafkaError):
-        # stop() waits for what was never confirmed. Without it the task that sends would live on.
-        if inner._sender.sender_task is not None:  # noqa: SLF001
-            await inner._sender.close()  # noqa: SLF001
-        await inner.client.close()
+        # stop() waits for what was never confirmed. First cut the lines, then end the task that waits on them.
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await inner.client.close()
+                await inner._sender.close()  # noqa: SLF001
+
+
+def _names(errors: Mapping[int, BaseException]) -> str:
+    return ", ".join(sorted({error_name(error) for error in errors.values()}))
