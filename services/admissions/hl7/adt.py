@@ -1,6 +1,5 @@
 """ADT: from the bytes of one message to its canonical event, or to the reason why there is none."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -11,19 +10,9 @@ from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.hl7 import er7, event
 from services.admissions.hl7.er7 import Segments
-from services.admissions.hl7.event import Header
-from services.admissions.hl7.rules import FeedRules, rules_of
-from services.admissions.hl7.triggers import GROUPED, IGNORED, TYPES
-
-_NOT_ADT = Rejection("not_adt", "MSH-9.1 is not ADT.", "MSH", 9)
-_NO_EVENT = Rejection("no_event", "MSH-9.2 names no trigger event.", "MSH", 9)
-_UNKNOWN_EVENT = Rejection(
-    "unknown_event", "MSH-9.2 names an event this strict feed does not take.", "MSH", 9
-)
-_NO_CONTROL_ID = Rejection("no_control_id", "MSH-10 is empty, or longer than any control id.", "MSH", 10)
-_LONGEST_CONTROL_ID = 250
-
-_NO_FIELDS = [""] * 64
+from services.admissions.hl7.header import read_header
+from services.admissions.hl7.rules import rules_of
+from services.admissions.hl7.triggers import GROUPED
 
 
 def normalize(
@@ -38,7 +27,7 @@ def normalize(
     if isinstance(message, Rejection):
         return message
     rules = rules_of(profile)
-    header = _header(message, rules)
+    header = read_header(message, rules)
     if isinstance(header, Rejection):
         return header
     received_at = received_at.astimezone(UTC)
@@ -53,45 +42,6 @@ def normalize(
             structs.replace(built, event_id=f"{built.event_id}-{len(events) + 1}") if events else built
         )
     return events[0] if len(events) == 1 else tuple(events)
-
-
-def _header(message: er7.Message, rules: FeedRules) -> Header | Rejection:
-    """Only MSH-9.2 names the event: MSH-9.3 is advice, and EVN-1 speaks where an old feed sends bare `ADT`."""
-    msh, dialect = message.header, message.dialect
-    event_type = message.first("EVN") or _NO_FIELDS
-    kind = dialect.first_leaves(msh[9])
-    if kind[0].upper() != "ADT":
-        return _NOT_ADT
-    trigger = (kind[1] or dialect.value(event_type[1])).upper()
-    if not trigger:
-        return _NO_EVENT
-    if trigger not in TYPES and rules.profile.strict_events:
-        return _UNKNOWN_EVENT
-    control_id = dialect.leaf(msh[10])
-    if not control_id or len(control_id) > _LONGEST_CONTROL_ID:
-        return _NO_CONTROL_ID
-    processing_id = dialect.value(msh[11]).upper()
-    if not processing_id:
-        message.flags.append("no_processing_id")
-    if not msh[12].startswith("2"):
-        message.flags.append("unknown_version")
-    sequence = dialect.leaf(msh[13])
-    identity = (rules.profile.feed, msh[3], msh[4], control_id, message.fingerprint)
-    return Header(
-        trigger=trigger,
-        type=TYPES.get(trigger, IGNORED),
-        control_id=control_id,
-        application=dialect.organisation(msh[3]),
-        facility=dialect.organisation(msh[4]),
-        event_id=hashlib.sha256("\x1f".join(identity).encode()).hexdigest()[:32],
-        # Without a word on it a message is taken for real: a drill acted on costs less than a patient missed.
-        test=processing_id not in rules.processing_ids if processing_id else False,
-        sequence=int(sequence)
-        if sequence.isascii() and sequence.isdecimal() and len(sequence) < 19
-        else None,
-        msh=msh,
-        event_type=event_type,
-    )
 
 
 def _groups(lines: list[str], *, split_at_mrg: bool) -> list[Segments]:

@@ -116,20 +116,6 @@ def read(
     return _SEVERAL if "MSH" in message.segments else message
 
 
-def sender_of(data: bytes) -> tuple[str, str]:
-    """MSH-3 and MSH-4 (namespace, else universal id) of bytes that may be anything; "" where unreadable."""
-    body = data[:4096].lstrip(FRAMING).removeprefix(_BOM)
-    if _fault_of_header(body) is not None:
-        return "", ""
-    line = body.split(b"\r", 1)[0].split(b"\n", 1)[0]
-    marks = _marks(line.split(body[3:4], 2)[1])
-    if isinstance(marks, Rejection):
-        return "", ""
-    dialect = dialect_of(chr(body[3]), marks)
-    header = dialect.header(line.decode("ascii", errors="replace").replace("\0", ""))
-    return dialect.organisation(header[3]), dialect.organisation(header[4])
-
-
 def _fault_of_header(body: bytes) -> Rejection | None:
     if body[:3] != b"MSH":
         return _NOT_HL7

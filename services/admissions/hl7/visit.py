@@ -144,3 +144,8 @@ def diagnoses(lines: list[str], dialect: Dialect) -> tuple[DiagnosisEntry, ...]:
             )
         )
     return tuple(found)
+
+
+def expected_return(lines: list[str], dialect: Dialect, times: Times) -> Time:
+    """PV2-47: when a patient on leave is expected back."""
+    return times.read(dialect.fields(lines[0])[47], "PV2-47")

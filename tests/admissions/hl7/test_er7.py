@@ -243,18 +243,3 @@ def test_a_codec_that_is_no_extension_of_ascii_takes_nothing_down():
 
     for codec in ("utf-16", "utf-7", "cp037", "punycode"):
         assert isinstance(outcome(data, a_profile(fallback_charset=codec)), Rejection | AdtEvent)
-
-
-def test_the_sender_is_known_before_the_profile():
-    """MSH-3 and MSH-4 choose the profile, so they are read without one; rubbish has no sender."""
-    data = a_message(msh={"f3": "ENGINE^1.2.3^ISO", "f4": "^2.16.840^ISO"}).encode()
-
-    assert er7.sender_of(b"\x0b" + data) == ("ENGINE", "2.16.840")
-    assert (
-        ("", "")
-        == er7.sender_of(b"rubbish")
-        == er7.sender_of(b"MSH|AA|")
-        == er7.sender_of(b"MSH")
-        == er7.sender_of(b"")
-    )
-    assert er7.sender_of(b"MSH|^~\\&") == ("", "")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.hl7 import frames
 from services.admissions.hl7.describe import describe, describe_rejection
-from services.admissions.hl7.er7 import sender_of
+from services.admissions.hl7.sender import sender
 from services.admissions.hl7.triggers import TYPES
 from tests.admissions.hl7.builders import a_message, a_profile, outcome
 
@@ -34,7 +34,7 @@ PROFILES = [
 
 
 def _check(data: bytes) -> None:
-    sender_of(data)
+    sender(data)
     for profile in PROFILES:
         said = outcome(data, profile)
         for one in said if isinstance(said, tuple) else (said,):
