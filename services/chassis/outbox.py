@@ -113,8 +113,9 @@ class Relay:
     async def republish(self, db: Db, since: datetime | None = None) -> None:
         """Make everything due again that changed since then, or everything."""
         await republish(db, self.outlets, since)
-        for refused in self._refused.values():
-            refused.clear()
+        for outlet in self.outlets:
+            self._refused[outlet.name].clear()
+            self._count_refused(outlet)
         self.wake()
 
     async def on_cluster(self, cluster_id: str) -> None:
@@ -163,6 +164,7 @@ class Relay:
         sent = [row for row, _ in ready]
         if sent:
             await db.execute(outlet.mark_sql, [row["id"] for row in sent], [row["revision"] for row in sent])
+            self._forgive(outlet, sent)
         self._registry.counter(metrics.PUBLISHED).labels(outlet.name).inc(len(sent))
 
     def _compose(self, outlet: Outlet, row: asyncpg.Record) -> Outgoing | None:
@@ -173,9 +175,8 @@ class Relay:
             return None
 
     def _refuse(self, outlet: Outlet, row: asyncpg.Record, error: Exception) -> None:
-        refused = self._refused[outlet.name]
-        refused[row["id"]] = row["revision"]
-        self._registry.gauge(metrics.REFUSED).labels(outlet.name).set(len(refused))
+        self._refused[outlet.name][row["id"]] = row["revision"]
+        self._count_refused(outlet)
         log.error(
             "a row cannot be published and is skipped until it changes",
             outlet=outlet.name,
@@ -183,3 +184,13 @@ class Relay:
             revision=row["revision"],
             exc_info=error,
         )
+
+    def _forgive(self, outlet: Outlet, sent: Sequence[asyncpg.Record]) -> None:
+        refused = self._refused[outlet.name]
+        if refused:
+            for row in sent:
+                refused.pop(row["id"], None)
+            self._count_refused(outlet)
+
+    def _count_refused(self, outlet: Outlet) -> None:
+        self._registry.gauge(metrics.REFUSED).labels(outlet.name).set(len(self._refused[outlet.name]))
