@@ -19,11 +19,11 @@ SELECT episode_id, kind, due_at, status, settled_at, late_known, provisional, be
 
 -- name: readmissions
 -- Later arrivals of the same person, each with the stay it counts against.
-SELECT index.number AS index_visit, later.number AS visit, e.readmission::jsonb ->> 'verdict' AS verdict
-FROM transitions.episode e
-JOIN transitions.visit index ON index.visit_id = e.visit_id
-JOIN transitions.visit later ON later.visit_id = (e.readmission::jsonb ->> 'visit_id')::uuid
-WHERE e.readmission IS NOT NULL AND e.status <> 'void';
+SELECT index.number AS index_visit, later.number AS visit, said ->> 2 AS verdict
+FROM transitions.patient p, jsonb_array_elements(p.readmissions::jsonb) AS said
+JOIN transitions.visit index ON index.visit_id = (said ->> 0)::uuid
+JOIN transitions.visit later ON later.visit_id = (said ->> 1)::uuid
+WHERE p.readmissions <> '[]';
 
 -- name: alerts
 -- Every alert that was ever to be seen. That of a readmission names the earlier stay besides.

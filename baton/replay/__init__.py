@@ -1,5 +1,8 @@
 """`baton replay`: a scenario through the same domain code as the running system, in virtual time and without any server."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,5 +17,18 @@ __all__ = ["Config", "Line", "ScenarioError", "in_order", "load", "read", "repla
 def replay(lines: list[Line], until: datetime, config: Config) -> dict[str, Any]:
     """Give the outcome of a scenario, read at `until`."""
     engine = Engine(config)
-    engine.run(sorted(lines, key=lambda line: line.at), until.astimezone(UTC))
+    with _uncollected():
+        engine.run(sorted(lines, key=lambda line: line.at), until.astimezone(UTC))
     return outcome(engine)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rows only grow and hold no circles: looking for garbage among them takes a fifth of the time and finds none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

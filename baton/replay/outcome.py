@@ -65,10 +65,9 @@ def _episodes(engine: Engine) -> Iterator[EpisodeRow]:
 
 
 def _readmissions(engine: Engine) -> Iterator[ReadmissionRow]:
-    for index, found in engine.transitions.readmissions():
-        yield ReadmissionRow(
-            _number(engine, index) or "", _number(engine, found.visit_id) or "", found.verdict
-        )
+    for verdicts in engine.transitions.readmissions.values():
+        for index, visit, verdict in verdicts:
+            yield ReadmissionRow(_number(engine, index) or "", _number(engine, visit) or "", verdict)
 
 
 def _alerts(engine: Engine) -> Iterator[AlertRow]:

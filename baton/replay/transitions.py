@@ -12,8 +12,7 @@ from schemas.encounters import EncounterEvent
 from schemas.transitions import TeamAck
 from services.transitions.domain import fire
 from services.transitions.domain.actions import Read
-from services.transitions.domain.model import DeadlineRow, EpisodeRow, PlannedReadmission, Stay
-from services.transitions.domain.plan import plan
+from services.transitions.domain.model import DeadlineRow, EpisodeRow, Stay
 from services.transitions.domain.stays import stay_of
 from services.transitions.planner import REPLAN, Difference, Rules, plan_one
 from services.transitions.store import Holding
@@ -46,6 +45,7 @@ class Transitions:
         self.stays: dict[UUID, Stay] = {}
         self.episodes: dict[str, EpisodeRow] = {}
         self.acknowledged: dict[str | UUID, str] = {}
+        self.readmissions: dict[UUID, list[tuple[UUID, UUID, str]]] = {}
         self.rejected: list[RejectedRow] = []
         self.changed = Changed()
 
@@ -120,7 +120,7 @@ class Transitions:
     # --- planning ---------------------------------------------------------------------------------------------
 
     def _plan(self, patients: Iterable[UUID], *, as_of: datetime, arrival: datetime) -> None:
-        difference = Difference([], [], set(), [], {})
+        difference = Difference()
         for patient_id in patients:
             plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference)
         self._write(difference)
@@ -160,20 +160,8 @@ class Transitions:
             for key, text in difference.acknowledged.items()
             if text != "[]" or key in self.acknowledged
         }
+        self.readmissions |= difference.readmissions
         for subject in difference.rearmed:
             self._timers.disarm(subject)
         for subject, n, at in difference.timers:
             self._timers.arm(subject, n, at)
-
-    def readmissions(self) -> list[tuple[UUID, PlannedReadmission]]:
-        """Every later arrival that counts against an earlier stay, that of patients without any episode included."""
-        found: list[tuple[UUID, PlannedReadmission]] = []
-        for visits in self._visits_of.values():
-            stays = [self.stays[visit] for visit in visits]
-            latest = max((stay.learned_at for stay in stays), default=None)
-            if latest is not None:
-                said = plan(
-                    stays, (), protocol=self._rules.protocol, facilities=self._rules.facilities, as_of=latest
-                )
-                found += said.readmissions
-        return found

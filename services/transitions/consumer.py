@@ -18,7 +18,7 @@ from services.chassis.service import Service
 from services.transitions import store
 from services.transitions.domain.actions import Read, Refusal, read_action
 from services.transitions.domain.stays import stay_of
-from services.transitions.planner import Rules, replan
+from services.transitions.planner import NEVER, Rules, replan
 
 log = get_logger("transitions")
 
@@ -138,9 +138,9 @@ class Doors:
                 read.append((said, record))
                 service.registry.counter(ACTIONS).labels(said.type).inc()
             else:
-                refused.append((_rejection_id(record), record, said, now))
+                refused.append((_rejection_id(record), record, said, arrived(record, now)))
         async with transaction(service.pool) as db:
-            await self._keep(db, read, refused, now)
+            await self._keep(db, read, refused)
             await service.marks.write(db, records)
         for _, _, why, _ in refused:
             service.registry.counter(REFUSED).labels(why.code).inc()
@@ -151,7 +151,6 @@ class Doors:
         db: Db,
         read: Sequence[tuple[Read, Record]],
         refused: list[tuple[UUID, Record, Refusal, datetime]],
-        now: datetime,
     ) -> None:
         found = await store.visits_by_number(db, {said.visit for said, _ in read if said.visit})
         bound: dict[str, tuple[Read, UUID | None]] = {}
@@ -173,7 +172,7 @@ class Doors:
                         "several visits have this number: name the facility or authority",
                         "visit",
                     )
-                    refused.append((_rejection_id(record), record, why, now))
+                    refused.append((_rejection_id(record), record, why, said.at))
                 else:
                     bound.setdefault(said.action_id, (said, roots.pop() if roots else None))
         new = await store.insert_actions(db, list(bound.values())) if bound else set()
@@ -203,7 +202,8 @@ class Doors:
         await store.acknowledge_team(db, facility.team, said, None)
 
     async def _plan(self, db: Db, arrivals: dict[UUID, datetime]) -> None:
-        as_of = await marks.lowest(db, CONSUMER, FIRING_TOPICS)
+        mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS) or NEVER
+        as_of = dict.fromkeys(arrivals, mark)
         await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals)
 
 

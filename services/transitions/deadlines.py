@@ -110,19 +110,15 @@ class Firing:
     async def _replan(self, until: datetime) -> bool:
         """Plan anew whose plan changes by itself by now; False when there is nobody left."""
         async with transaction(self._service.pool) as db:
-            patients = await store.due_replans(db, until, REPLAN_CHUNK)
-            if not patients:
+            turns = await store.due_replans(db, until, REPLAN_CHUNK)
+            if not turns:
                 return False
-            await store.lock_patients(db, patients)
-            await store.disarm_replans(db, patients, until)
+            await store.lock_patients(db, turns)
+            await store.disarm_replans(db, turns, until)
             # What a plan becomes at an instant may be said once everything before the instant after is known.
-            await replan(
-                db,
-                sorted(patients),
-                self._rules,
-                as_of=until + timedelta(microseconds=1),
-                arrivals=dict.fromkeys(patients, until),
-            )
+            # It became so at its own instant, however late we come to say it.
+            as_of = {patient_id: at + timedelta(microseconds=1) for patient_id, at in turns.items()}
+            await replan(db, sorted(turns), self._rules, as_of=as_of, arrivals=turns)
         return True
 
     async def check(self) -> str | None:

@@ -1,7 +1,7 @@
 """Bring what is owed to some patients up to date: load, plan, reconcile, write only the difference."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -34,11 +34,12 @@ class Rules:
 class Difference:
     """What has to be written."""
 
-    episodes: list[EpisodeRow]
-    deadlines: list[tuple[UUID, DeadlineRow]]
-    rearmed: set[UUID]
-    timers: list[tuple[UUID, int, datetime]]
-    acknowledged: dict[str | UUID, str]
+    episodes: list[EpisodeRow] = field(default_factory=list)
+    deadlines: list[tuple[UUID, DeadlineRow]] = field(default_factory=list)
+    rearmed: set[UUID] = field(default_factory=set)
+    timers: list[tuple[UUID, int, datetime]] = field(default_factory=list)
+    acknowledged: dict[str | UUID, str] = field(default_factory=dict)
+    readmissions: dict[UUID, list[tuple[UUID, UUID, str]]] = field(default_factory=dict)
 
 
 async def replan(
@@ -46,22 +47,23 @@ async def replan(
     patients: Sequence[UUID],
     rules: Rules,
     *,
-    as_of: datetime | None,
+    as_of: Mapping[UUID, datetime],
     arrivals: Mapping[UUID, datetime],
 ) -> int:
     """Plan the patients anew and write the difference; the caller has locked them.
 
-    `as_of` is the applied mark: up to it everything is known. `arrivals` gives for each patient the
-    arrival of the newest input of this batch. Gives the number of rows written.
+    `as_of` tells up to when everything of the patient is known, `arrivals` the arrival of the newest input of
+    this batch. Gives the number of rows written.
     """
     held = await store.holdings(db, patients)
-    difference = Difference([], [], set(), [], {})
+    difference = Difference()
     for patient_id, holding in held.items():
-        plan_one(patient_id, holding, rules, as_of or NEVER, arrivals[patient_id], difference)
+        plan_one(patient_id, holding, rules, as_of[patient_id], arrivals[patient_id], difference)
     if difference.episodes:
         await store.upsert_episodes(db, difference.episodes, difference.acknowledged)
     if difference.deadlines:
         await store.upsert_deadlines(db, difference.deadlines, difference.acknowledged)
+    await store.keep_readmissions(db, difference.readmissions)
     await store.rearm(db, difference.rearmed, difference.timers)
     return len(difference.episodes) + len(difference.deadlines)
 
@@ -89,6 +91,9 @@ def plan_one(
     for row in deadlines.values():
         out.rearmed.add(row.deadline_id)
         out.timers += ((row.deadline_id, n, at) for n, at in timers(row))
+    out.readmissions[patient_id] = [
+        (index, found.visit_id, found.verdict) for index, found in ought.readmissions
+    ]
     out.rearmed.add(patient_id)
     if changes.replan_at is not None:
         out.timers.append((patient_id, REPLAN, changes.replan_at))

@@ -134,6 +134,12 @@ ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
     learned_at = excluded.learned_at, known_at = excluded.known_at, revision = excluded.revision
 WHERE excluded.revision > d.revision;
 
+-- name: keep_readmissions
+-- Note what later arrivals are taken for, where that has changed.
+UPDATE transitions.patient p SET readmissions = n.readmissions
+FROM unnest($1::uuid[], $2::text[]) AS n (patient_id, readmissions)
+WHERE p.patient_id = n.patient_id AND p.readmissions <> n.readmissions;
+
 -- name: disarm
 -- Take away the timers of these deadlines or patients.
 DELETE FROM transitions.timer WHERE subject = ANY($1::uuid[]);
@@ -188,7 +194,7 @@ FROM fired;
 
 -- name: due_replans
 -- Patients whose plan changes by itself by now; another replica's are left to it.
-SELECT subject FROM transitions.timer WHERE n = -1 AND fire_at <= $1 ORDER BY fire_at LIMIT $2;
+SELECT subject, fire_at FROM transitions.timer WHERE n = -1 AND fire_at <= $1 ORDER BY fire_at LIMIT $2;
 
 -- name: disarm_replans
 -- Their plan is being made anew.

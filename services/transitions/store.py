@@ -234,6 +234,12 @@ async def upsert_deadlines(
     )  # fmt: skip
 
 
+async def keep_readmissions(db: Db, verdicts: dict[UUID, list[tuple[UUID, UUID, str]]]) -> None:
+    """Note for each patient every (earlier visit, later visit, verdict)."""
+    documents = [encode(said).decode() for said in verdicts.values()]
+    await db.execute(SQL["keep_readmissions"], list(verdicts), documents)
+
+
 async def rearm(db: Db, subjects: Iterable[UUID], timers: Sequence[tuple[UUID, int, datetime]]) -> None:
     """Replace the timers of the subjects by these: (subject, n, instant); wakes the deadlines process."""
     await db.execute(SQL["disarm"], list(subjects))
@@ -258,9 +264,9 @@ async def fire(
     return (row["claimed"], row["changed"], row["settled"]) if row else (0, 0, 0)
 
 
-async def due_replans(db: Db, until: datetime, limit: int) -> list[UUID]:
-    """Patients whose plan changes by itself by `until`."""
-    return [row["subject"] for row in await db.fetch(SQL["due_replans"], until, limit)]
+async def due_replans(db: Db, until: datetime, limit: int) -> dict[UUID, datetime]:
+    """Patients whose plan changes by itself by `until`, each with its instant."""
+    return {row["subject"]: row["fire_at"] for row in await db.fetch(SQL["due_replans"], until, limit)}
 
 
 async def disarm_replans(db: Db, patients: Iterable[UUID], until: datetime) -> None:

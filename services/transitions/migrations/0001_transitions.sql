@@ -4,7 +4,8 @@ CREATE SCHEMA transitions;
 
 -- The lock of everything that concerns one patient.
 CREATE TABLE transitions.patient (
-    patient_id uuid NOT NULL CONSTRAINT patient_pkey PRIMARY KEY
+    patient_id   uuid NOT NULL CONSTRAINT patient_pkey PRIMARY KEY,
+    readmissions text NOT NULL DEFAULT '[]'   -- every verdict as [earlier visit, later visit, verdict]
 );
 
 -- The visits as admissions last told of them, as far as follow-up depends on them.
