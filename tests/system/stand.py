@@ -1,0 +1,299 @@
+"""The whole of Baton as an operator runs it: four processes, real servers, and hands that kill and start them.
+
+The clock is the controlled one: a story decides what time it is, so that the same story ends in the same rows
+however often a process died on the way. Records are stamped with the instant at which they reach Kafka.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from types import TracebackType
+from typing import Any, Self
+
+import asyncpg
+import httpx
+
+from schemas.topics import ADT_ENCOUNTERS, ADT_INBOUND, CARE_ACTIONS, CARE_TRANSITIONS, TOPICS
+from services.chassis import clock
+from services.chassis.kafka import Admin, Outgoing, Producer, TopicSpec, ensure_topics
+from services.chassis.postgres import Db
+from services.chassis.settings import ServiceSettings
+from tests.infra.processes import Child
+from tests.system.receiver import Receiver
+
+ROOT = Path(__file__).parents[2]
+PROCESSES = ("admissions", "transitions", "deadlines", "notifications")
+STARTED = '"event": "started"'
+PATIENCE = 240.0
+SECRET = "a secret that only the pager knows"
+CONTACTS = """
+app_url: https://baton.example.org
+channels:
+  pager: {webhook: "%s", secret_env: PAGER_SECRET, timeout_seconds: 2}
+teams:
+  default: [pager]
+"""
+
+
+async def until(holds: Callable[[], Any], what: str, *, within: float = PATIENCE, pause: float = 0.05) -> Any:
+    """Return what `holds` gives as soon as that is true; it may be a coroutine function."""
+    give_up_at = time.monotonic() + within
+    while True:
+        found = holds()
+        if isinstance(found, Awaitable):
+            found = await found
+        if found:
+            return found
+        if time.monotonic() > give_up_at:
+            raise AssertionError(f"not within {within:g} s: {what}")
+        await asyncio.sleep(pause)
+
+
+class Process:
+    """One process of Baton under a name of its own, which may die and live many times; its log goes on."""
+
+    def __init__(self, name: str, program: str, environment: Mapping[str, str], folder: Path) -> None:
+        self.name = name
+        self.program = program
+        self.environment = dict(environment)
+        self.log = folder / f"{name}.log"
+        self.child: Child | None = None
+
+    def start(self) -> None:
+        self.child = Child(
+            [sys.executable, "-m", "baton", "run", self.program],
+            log=self.log,
+            env=self.environment,
+            cwd=ROOT,
+            dies_by=SIGTERM,
+        )
+
+    @property
+    def life(self) -> Child:
+        assert self.child is not None, f"{self.name} was never started"
+        return self.child
+
+    def said(self) -> str:
+        """What this life of it wrote."""
+        return self.life.said()
+
+    @property
+    def started(self) -> bool:
+        self.must_live()
+        return STARTED in self.said()
+
+    def must_live(self) -> None:
+        if not self.life.alive:
+            raise AssertionError(
+                f"{self.name} ended with {self.life.process.returncode}:\n{self.said()[-4000:]}"
+            )
+
+    def kill(self) -> None:
+        self.life.process.send_signal(SIGKILL)
+        self.life.process.wait()
+
+    def end(self) -> None:
+        if self.child is not None:
+            self.child.end(SIGTERM)
+
+    @property
+    def port(self) -> int | None:
+        """Where it serves HTTP, as its log says."""
+        for line in self.said().splitlines():
+            if '"event": "serving"' in line:
+                return int(json.loads(line)["port"])
+        return None
+
+    async def ask(self, path: str) -> httpx.Response:
+        """Ask it over HTTP, as an orchestrator does."""
+        port = await until(lambda: self.port, f"{self.name} serves HTTP")
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            return await client.get(f"http://127.0.0.1:{port}{path}")
+
+
+@dataclass
+class System:
+    """One database and one set of topics, the processes on them, and the pager they reach."""
+
+    database_url: str
+    bootstrap_servers: str
+    prefix: str
+    folder: Path
+    receiver: Receiver
+    starts_at: datetime
+    settings: dict[str, str] = field(default_factory=dict)
+    topics: tuple[TopicSpec, ...] = tuple(
+        TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms) for t in TOPICS
+    )
+
+    def __post_init__(self) -> None:
+        self.processes: dict[str, Process] = {}
+        self.own = ServiceSettings(
+            database_url=self.database_url,
+            kafka_bootstrap_servers=self.bootstrap_servers,
+            topic_prefix=self.prefix,
+            controlled_clock=True,
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "contacts.yaml").write_text(CONTACTS % self.receiver.url)
+        self._producer = Producer(self.own, "test")
+
+    async def __aenter__(self) -> Self:
+        async with self.db() as db:
+            await clock.set_clock(db, self.starts_at)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._producer.stop()
+        for process in self.processes.values():
+            if process.child is not None:
+                process.child.send(SIGTERM)
+        await asyncio.gather(*(asyncio.to_thread(each.end) for each in self.processes.values()))
+
+    # --- processes ------------------------------------------------------------------------------------------
+
+    def environment(self, name: str) -> dict[str, str]:
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("BATON_", "KAFKA_"))
+        }
+        return clean | {
+            "DATABASE_URL": self.database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "BATON_TOPIC_PREFIX": self.prefix,
+            "BATON_CONTROLLED_CLOCK": "true",
+            "BATON_CONFIG_DIR": str(self.folder),
+            "BATON_INSTANCE": name,
+            "BATON_LOG_LEVEL": "DEBUG",
+            "BATON_MARK_INTERVAL": "0.1",
+            "BATON_RETRY_MAX": "1",
+            "BATON_SEND_RETRY_MAX": "1",
+            "PAGER_SECRET": SECRET,
+            **self.settings,
+        }
+
+    def launch(self, *programs: str, replica: str = "") -> list[Process]:
+        """Start processes without waiting for them."""
+        launched = []
+        for program in programs or PROCESSES:
+            name = program + replica
+            if name not in self.processes:
+                self.processes[name] = Process(name, program, self.environment(name), self.folder)
+            self.processes[name].start()
+            launched.append(self.processes[name])
+        return launched
+
+    async def start(self, *programs: str, replica: str = "") -> None:
+        """Start processes, all four unless named, and return when each says that it has started."""
+        launched = self.launch(*programs, replica=replica)
+        for process in launched:
+            await until(lambda each=process: each.started, f"{process.name} starts")
+
+    # --- what happens ---------------------------------------------------------------------------------------
+
+    async def create_topics(self) -> None:
+        await ensure_topics(self.own, self.topics)
+
+    async def send(self, topic: str, records: Iterable[Outgoing]) -> None:
+        """Hand records to Kafka, and return when it has them."""
+        await self._producer.send_many(topic, list(records))
+
+    async def clock(self, at: datetime) -> None:
+        """It is `at` now."""
+        async with self.db() as db:
+            await clock.set_clock(db, at)
+            await db.execute("SELECT pg_notify('transitions_timer', '')")
+
+    @asynccontextmanager
+    async def db(self) -> Any:
+        connection = await asyncpg.connect(self.database_url, timeout=30)
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=5)
+
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        async with self.db() as db:
+            rows: list[asyncpg.Record] = await db.fetch(query, *arguments)
+            return rows
+
+    # --- rest -----------------------------------------------------------------------------------------------
+
+    async def at_rest(self, *, told: bool = True) -> None:
+        """Return when everything sent is applied and published, nothing is due, and the pager was told of all of it.
+
+        Stage by stage down the stream; when nothing moved while the stages were looked at, it is at rest.
+        """
+        async with self.db() as db, Admin(self.own, "test") as admin:
+            while True:
+                await self._applied(db, admin, "admissions", ADT_INBOUND)
+                await self._applied(db, admin, "transitions", CARE_ACTIONS)
+                await self._none(db, UNPUBLISHED["admissions"], "admissions publishes")
+                await self._applied(db, admin, "transitions", ADT_ENCOUNTERS)
+                await self._none(db, DUE["deadlines"], "deadlines fires what is due")
+                await self._none(db, UNPUBLISHED["transitions"], "transitions publishes")
+                before = await self._applied(db, admin, "notifications", CARE_TRANSITIONS)
+                await self._none(db, DUE["notifications"], "notifications raises what is due")
+                await self._none(db, UNPUBLISHED["notifications"], "notifications publishes")
+                if told:
+                    await self._none(db, UNTOLD, "the pager is told")
+                loud = [query for query in QUIET if await db.fetchval(query)]
+                if not loud and before == await admin.end_offsets([CARE_TRANSITIONS]):
+                    return
+
+    async def _applied(self, db: Db, admin: Admin, consumer: str, topic: str) -> dict[tuple[str, int], int]:
+        ends = await admin.end_offsets([topic])
+        query = (
+            'SELECT "partition", applied_offset FROM baton.applied_mark WHERE consumer = $1 AND topic = $2'
+        )
+
+        async def reached() -> bool:
+            self._must_live()
+            applied = {row[0]: row[1] for row in await db.fetch(query, consumer, topic)}
+            have = {number: -1 if applied.get(number) is None else applied[number] for _, number in ends}
+            return all(have[number] >= end - 1 for (_, number), end in ends.items())
+
+        await until(reached, f"{consumer} applies {topic}")
+        return ends
+
+    async def _none(self, db: Db, query: str, what: str) -> None:
+        async def none() -> bool:
+            self._must_live()
+            return not await db.fetchval(query)
+
+        await until(none, what)
+
+    def _must_live(self) -> None:
+        for process in self.processes.values():
+            process.must_live()
+
+
+def _any(condition: str, *tables: str) -> str:
+    return "SELECT " + " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {condition})" for table in tables)
+
+
+AHEAD = "revision > published_revision"
+NOW = "(SELECT at FROM baton.clock)"
+UNPUBLISHED = {
+    "admissions": _any(AHEAD, "admissions.visit", "admissions.rejection"),
+    "transitions": _any(
+        AHEAD, "transitions.episode", "transitions.deadline", "transitions.team_ack", "transitions.rejection"
+    ),
+    "notifications": _any(AHEAD, "notifications.alert"),
+}
+DUE = {
+    "deadlines": _any(f"fire_at <= {NOW}", "transitions.timer"),
+    "notifications": f"{_any(f'raise_at <= {NOW}', 'notifications.alert')} OR "
+    f"EXISTS (SELECT FROM notifications.late_item WHERE NOT counted AND since <= {NOW})",
+}
+UNTOLD = _any("due_at IS NOT NULL", "notifications.notice")
+QUIET = (*UNPUBLISHED.values(), *DUE.values())
