@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from baton.home import Home
-from baton.trouble import Trouble
+from baton.trouble import Misuse, Trouble
 
+DEMO = "demo"
 NOTHING_RUNS = "Nothing is running here: start `baton up`, or set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS."
 
 
@@ -29,7 +30,9 @@ class Addresses:
             "BATON_TOPIC_PREFIX": self.topic_prefix,
             "BATON_CONTROLLED_CLOCK": "true" if self.controlled_clock else "false",
         }
-        return said | ({"BATON_KAFKA_IDEMPOTENCE": "false"} if self.embedded else {})
+        return said | (
+            {"BATON_KAFKA_IDEMPOTENCE": "false", "BATON_EMBEDDED": "true"} if self.embedded else {}
+        )
 
     def topic(self, name: str) -> str:
         return self.topic_prefix + name
@@ -78,3 +81,11 @@ def find_running() -> Addresses | None:
         run.get("clock") is not None,
         services,
     )
+
+
+def refuse_demo_settings(*, embedded: bool) -> None:
+    """Deadlines of seconds are for the demo: never on servers that somebody may rely on."""
+    if os.environ.get("BATON_PROTOCOL") == DEMO and not embedded:
+        raise Misuse(
+            "BATON_PROTOCOL=demo runs on the embedded servers only: `make demo`, or `baton up --embedded`."
+        )

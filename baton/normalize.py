@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from baton.config import settings
 from baton.files import read_bytes
 from baton.trouble import Misuse
 from schemas.topics import ADT_INBOUND
@@ -15,20 +16,18 @@ from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.describe import describe, describe_rejection
 from services.admissions.hl7.sender import sender
 from services.admissions.settings import Settings
-
-# Nobody is asked at these addresses: they only make the settings whole, which say where the profiles are.
-NOWHERE: dict[str, Any] = {"database_url": "postgresql://nowhere", "kafka_bootstrap_servers": "nowhere:9092"}
+from services.chassis.settings import SettingsError
 
 
 class Reader:
     """Reads messages as admissions would, under the profiles of the configuration folder."""
 
     def __init__(self, feed: str | None) -> None:
-        settings = Settings(**NOWHERE)
         try:
-            self._feeds = settings.feeds()
-            self._zone_of = settings.facilities().zone_of
-        except ValueError as error:
+            said = settings(Settings)
+            self._feeds = said.feeds()
+            self._zone_of = said.facilities().zone_of
+        except SettingsError as error:
             raise Misuse(str(error)) from None
         if feed is not None and feed not in self._feeds.by_name:
             raise Misuse(f"There is no feed {feed}; there are {', '.join(sorted(self._feeds.by_name))}.")

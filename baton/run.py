@@ -22,6 +22,7 @@ def run(process: str) -> int:
     if not (os.environ.get("DATABASE_URL") or os.environ.get("KAFKA_BOOTSTRAP_SERVERS")):
         nearby = addresses.find_running()
         os.environ.update(nearby.environment() if nearby else {})
+    addresses.refuse_demo_settings(embedded=os.environ.get("BATON_EMBEDDED") == "true")
     module, _, function = APPS[process].partition(":")
     build = getattr(import_module(module), function)
     try:

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from baton import ground
-from baton.addresses import Addresses, from_environment
+from baton.addresses import Addresses, from_environment, refuse_demo_settings
 from baton.commands.system import PROCESSES
 from baton.console import Console
 from baton.embedded import EmbeddedBroker, EmbeddedPostgres
@@ -103,12 +103,13 @@ class System:
 
     async def run(self) -> None:
         """Start everything, keep it running, and end it however this is left."""
+        ports = choose_ports(len(PROCESSES))
         await self._end_leftovers()
         async with AsyncExitStack() as stack:
             stack.callback(self.home.forget)
             await self._start_servers(stack)
             await self._prepare()
-            await self._start_services(stack)
+            await self._start_services(stack, ports)
             await self._keep_running()
 
     async def _keep_running(self) -> None:
@@ -137,10 +138,7 @@ class System:
         named = from_environment()
         half = {name for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS") if os.environ.get(name)}
         if named and not self.options.embedded:
-            if self.options.demo:
-                raise Misuse(
-                    "Demo settings run on the embedded servers only: unset DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS."
-                )
+            refuse_demo_settings(embedded=False)
             self.addresses = named
             return
         if half and not self.options.embedded:
@@ -170,7 +168,7 @@ class System:
                 "baton", f"controlled clock: it is {iso(self._clock)} until `baton clock` moves it", "warn"
             )
 
-    async def _start_services(self, stack: AsyncExitStack) -> None:
+    async def _start_services(self, stack: AsyncExitStack, ports: Sequence[int]) -> None:
         controlled = {"BATON_CONTROLLED_CLOCK": "true"} if self._clock is not None else {}
         environment = {
             **self.addresses.environment(),
@@ -178,7 +176,7 @@ class System:
             **controlled,
             "BATON_HOME": str(self.home.path),
         }
-        for name, port in zip(PROCESSES, choose_ports(len(PROCESSES)), strict=True):
+        for name, port in zip(PROCESSES, ports, strict=True):
             log = self.home.logs / f"{name}.log"
             self._services.append(Service(name, port, environment, log, self.console))
         stack.push_async_callback(self._stop_services)

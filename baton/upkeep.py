@@ -5,11 +5,13 @@ from datetime import datetime
 
 from baton import ground
 from baton.addresses import Addresses, find_database
+from baton.config import settings
 from baton.trouble import Misuse
 from services.admissions import publish as admissions
 from services.admissions import upkeep
 from services.admissions.settings import Settings
 from services.chassis.postgres import transaction
+from services.chassis.settings import SettingsError
 from services.notifications import publish as notifications
 from services.transitions import publish as transitions
 
@@ -38,8 +40,8 @@ async def refold() -> int:
     """Apply all stored messages again and tell how many visits changed."""
     where = _database()
     try:
-        feeds = Settings(database_url=where.database_url, kafka_bootstrap_servers="unused:9092").feeds()
-    except ValueError as error:
+        feeds = settings(Settings).feeds()
+    except SettingsError as error:
         raise Misuse(str(error)) from None
     async with ground.pool(where) as pool:
         changed = await upkeep.refold(pool, feeds, _progress)

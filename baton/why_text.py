@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from baton.config import settings
+from baton.trouble import Misuse
 from services.admissions.settings import Settings
-
-NOWHERE: dict[str, Any] = {"database_url": "postgresql://nowhere", "kafka_bootstrap_servers": "nowhere:9092"}
+from services.chassis.settings import SettingsError
 
 
 def tell(story: dict[str, Any]) -> str:
     try:
-        zone = Settings(**NOWHERE).facilities().zone_of(story["episode"]["facility"])
-    except ValueError:  # a facilities file that cannot be read is for `baton up` to complain of
+        zone = settings(Settings).facilities().zone_of(story["episode"]["facility"])
+    except (Misuse, SettingsError):  # a facilities file that cannot be read is for `baton up` to complain of
         zone = ZoneInfo("UTC")
     return "\n".join(_lines(story, zone))
 

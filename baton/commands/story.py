@@ -21,6 +21,11 @@ def register(tree: "Tree") -> None:
         "--until", type=instant, required=True, metavar="TIME",
         help="the moment at which the story is read; what is due exactly then happens, lines after it are ignored",
     )  # fmt: skip
+    replay.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="plan with this protocol (default: $BATON_PROTOCOL, else the shipped one)",
+    )
     json_flag(replay)
     outcome = add(tree, "outcome", _outcome, "print the outcome document of the running system")
     json_flag(outcome)
@@ -37,7 +42,7 @@ def register(tree: "Tree") -> None:
 def _replay(args: argparse.Namespace) -> int:
     from baton.telling import replay
 
-    return replay(args.scenario, args.until, as_json=args.json)
+    return replay(args.scenario, args.until, as_json=args.json, protocol=args.protocol)
 
 
 def _outcome(args: argparse.Namespace) -> int:
