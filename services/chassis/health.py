@@ -73,8 +73,8 @@ class Readiness:
 
     async def answers(self) -> dict[str, str | None]:
         """Ask everything at once; a question that fails or takes long is answered by that."""
-        found = await asyncio.gather(*map(self._ask, self._checks.values()))
-        return dict(zip(self._checks, found, strict=True))
+        checks = dict(self._checks)
+        return dict(zip(checks, await asyncio.gather(*map(self._ask, checks.values())), strict=True))
 
     async def _ask(self, check: Check) -> str | None:
         try:
