@@ -1,5 +1,6 @@
 """Feed profiles: one YAML file a feed, those shipped and the hospital's own, checked before anything is read."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,8 @@ from services.admissions.domain.feed import FeedProfile
 
 SHIPPED = Path(__file__).parent / "feeds"
 DEFAULT = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_MOST_UNLISTED = 1000
 
 
 class FeedError(ValueError):
@@ -25,6 +28,7 @@ class Feeds:
         self._by_name = {profile.feed: profile for profile in profiles}
         if DEFAULT not in self._by_name:
             raise FeedError(f"There is no feed named {DEFAULT}; add {DEFAULT}.yaml to the feed profiles.")
+        self._without_profile: dict[str, FeedProfile] = {}
         # The profile that asks for most is asked first, names decide between equals: never the order of files.
         self._matching = sorted(
             (profile for profile in self._by_name.values() if any(_asked(profile))),
@@ -52,9 +56,10 @@ class Feeds:
     def of(self, topic: str, header: str | None, msh3: str, msh4: str) -> FeedProfile:
         """The feed of one record: the one its `feed` header names, else the one that matches, else `default`.
 
-        A header that names no known feed is as good as none: its messages are read, by match or default.
+        A name without a profile is a feed of its own, read as `default` is: two hospitals that number their
+        visits alike must not become one because nobody has described them yet.
         """
-        if header and (named := self._by_name.get(header)) is not None:
+        if header and (named := self._by_name.get(header) or self._unlisted(header)) is not None:
             return named
         for profile in self._matching:
             if all(
@@ -63,6 +68,13 @@ class Feeds:
             ):
                 return profile
         return self._by_name[DEFAULT]
+
+    def _unlisted(self, name: str) -> FeedProfile | None:
+        known = self._without_profile.get(name)
+        # Names come from outside: odd ones, and more of them than there are hospitals, are not taken up.
+        if known is None and _NAME.fullmatch(name) and len(self._without_profile) < _MOST_UNLISTED:
+            known = self._without_profile[name] = self._by_name[DEFAULT].model_copy(update={"feed": name})
+        return known
 
 
 def _asked(profile: FeedProfile) -> tuple[str | None, str | None, str | None]:

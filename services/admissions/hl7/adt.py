@@ -34,7 +34,7 @@ def normalize(
     if header.trigger not in GROUPED:
         return event.build(header, message.segments, message, rules, zone_of, received_at)
     events: list[AdtEvent] = []
-    for segments in _groups(message.lines, split_at_mrg=header.trigger != "A17"):
+    for segments in _groups(message, split_at_mrg=header.trigger != "A17"):
         built = event.build(header, segments, message, rules, zone_of, received_at)
         if isinstance(built, Rejection):
             return built
@@ -44,19 +44,18 @@ def normalize(
     return events[0] if len(events) == 1 else tuple(events)
 
 
-def _groups(lines: list[str], *, split_at_mrg: bool) -> list[Segments]:
+def _groups(message: er7.Message, *, split_at_mrg: bool) -> list[Segments]:
     """The groups that begin with PID (ADT_A17, ADT_A39, ADT_A43) or, under one PID, with MRG (ADT_A45)."""
-    groups = [
-        group
-        for whole in _split(lines, "PID")
-        for group in (_split(whole, "MRG") if split_at_mrg else [whole])
-    ]
-    return [er7.by_name(group) for group in groups]
+    separator = message.dialect.field
+    groups = _split(message.lines, f"PID{separator}")
+    if split_at_mrg:
+        groups = [part for group in groups for part in _split(group, f"MRG{separator}")]
+    return [er7.by_name(group, separator) for group in groups]
 
 
-def _split(lines: list[str], name: str) -> list[list[str]]:
-    """Cut before every segment of this name; what stands before the first belongs to each part."""
-    starts = [number for number, line in enumerate(lines) if line.startswith(name)]
+def _split(lines: list[str], beginning: str) -> list[list[str]]:
+    """Cut before every segment that begins so; what stands before the first belongs to each part."""
+    starts = [number for number, line in enumerate(lines) if line.startswith(beginning)]
     if len(starts) < 2:
         return [lines]
     common = lines[: starts[0]]

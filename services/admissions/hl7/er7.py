@@ -54,7 +54,7 @@ class Message:
         self.dialect = dialect
         self.header = dialect.header(lines[0])
         self.lines = lines[1:]
-        self.segments = by_name(self.lines)
+        self.segments = by_name(self.lines, dialect.field)
         self.fingerprint = fingerprint
         self.flags = flags
 
@@ -64,11 +64,11 @@ class Message:
         return self.dialect.fields(lines[0]) if lines else None
 
 
-def by_name(lines: list[str]) -> Segments:
+def by_name(lines: list[str], separator: str) -> Segments:
     """Segments under their names, each list in the order of the message."""
     segments: Segments = {}
     for line in lines:
-        name = line[:3]
+        name = line.split(separator, 1)[0]
         if name in segments:
             segments[name].append(line)
         else:

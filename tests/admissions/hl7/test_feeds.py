@@ -25,7 +25,7 @@ def test_the_shipped_profiles_load():
 
 
 def test_the_header_decides_before_the_match_and_the_match_before_the_default():
-    """A header nobody knows is as good as none."""
+    """The profile that asks for more is asked first."""
     feeds = Feeds(
         [
             FeedProfile(feed="default"),
@@ -40,10 +40,34 @@ def test_the_header_decides_before_the_match_and_the_match_before_the_default():
         return feeds.of(str(topic), header, str(msh3), str(msh4)).feed
 
     assert of("adt.inbound", "topical", "LAB", "WEST") == "topical"
-    assert of("adt.inbound", "unheard", "ADT", "WEST") == "west"
+    assert of("adt.inbound", None, "ADT", "WEST") == "west"
     assert of("adt.inbound", None, "LAB", "WEST") == "west_lab"
     assert of("adt.other", "", "X", "Y") == "topical"
     assert of("adt.inbound", None, "X", "Y") == "default"
+
+
+def test_a_feed_without_a_profile_keeps_its_own_name():
+    """Two hospitals that nobody has described yet may number their visits alike."""
+    feeds = Feeds([FeedProfile(feed="default", zone="America/Chicago")])
+
+    east = feeds.of("adt.inbound", "east", "X", "Y")
+    assert (east.feed, east.zone) == ("east", "America/Chicago")
+    assert feeds.of("adt.inbound", "east", "Z", "Z") is east
+    assert {"default"} == set(feeds.by_name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "a/b", "é", "-x"])
+def test_an_odd_name_is_no_name(name: str):
+    """Headers come from outside and end in metrics and keys."""
+    assert Feeds.load().of("adt.inbound", name, "X", "Y").feed == "default"
+
+
+def test_names_without_a_profile_do_not_pile_up():
+    """Whoever sends a new name with each record gets the default in the end."""
+    feeds = Feeds.load()
+    names = {feeds.of("adt.inbound", f"n{number}", "", "").feed for number in range(1200)}
+
+    assert len(names) == 1001
 
 
 def test_a_hospitals_own_file_replaces_the_shipped_one(tmp_path: Path):
