@@ -12,6 +12,8 @@ from services.chassis.postgres import Row
 from services.chassis.service import Service
 
 SOURCE = "baton/admissions"
+PUBLISHED_WITHIN = 5.0
+"""Seconds; where it takes longer, another replica is publishing, and tells its own mark."""
 
 
 def encounter(row: Row) -> Outgoing:
@@ -79,13 +81,13 @@ def outlets() -> list[Outlet]:
 async def tell_mark(service: Service) -> None:
     """Tell everyone how far `adt.inbound` is applied, behind the visits that stand for it.
 
-    The mark is read first: what it covers was committed before, so once nothing is unpublished, Kafka has
-    it all, and the mark goes to every partition behind it.
+    The mark is read first: what it covers was committed before, so once all that is published, the mark
+    goes to every partition behind it.
     """
     async with service.pool.acquire() as db:
         mark = await marks.lowest(db, service.name, [topics.ADT_INBOUND])
-        if mark is None or not await service.relay.drained(db):
-            return
+    if mark is None or not await service.relay.caught_up(PUBLISHED_WITHIN):
+        return
     partitions = (await service.admin.partitions([topics.ADT_ENCOUNTERS]))[topics.ADT_ENCOUNTERS]
     value = AppliedMark(mark=mark, partitions=len(partitions)).model_dump_json().encode()
     headers = cloudevents.headers(

@@ -1,5 +1,6 @@
 """Publication from the state tables: rows whose revision is ahead of what was published go out as they stand."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +80,9 @@ class Relay:
         # Revisions that Kafka would not take, by outlet and id. They wait for a change, or for a restart.
         self._refused: dict[str, dict[Any, int]] = {outlet.name: {} for outlet in outlets}
         self._cluster: str | None = None
+        self._begun = 0
+        self._passed = 0
+        self._pass_over = asyncio.Event()
 
     def wake(self) -> None:
         """There is something to publish: to be called after the commit."""
@@ -98,10 +102,28 @@ class Relay:
 
     async def once(self) -> float | None:
         """Publish whatever is due, until nothing is."""
-        yielded = False
+        self._begun += 1
+        begun, yielded = self._begun, False
         for outlet in self.outlets:
             yielded |= not await self._drain(outlet)
-        return TURN if yielded else None
+        if yielded:
+            return TURN
+        self._passed = begun
+        self._pass_over.set()
+        return None
+
+    async def caught_up(self, seconds: float) -> bool:
+        """Wait until everything committed before this call is published; False where that takes longer."""
+        wanted = self._begun + 1
+        self.wake()
+        try:
+            async with asyncio.timeout(seconds):
+                while self._passed < wanted:
+                    self._pass_over.clear()
+                    await self._pass_over.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def drained(self, db: Db) -> bool:
         """Whether everything is published, but for what Kafka would not take."""

@@ -45,6 +45,7 @@ class Firing:
         self._patience = clock.Patience(service.settings.patience)
         self._signal = Signal()
         self._behind = False
+        self._now: datetime | None = None
 
     async def run(self) -> None:
         """Fire until cancelled."""
@@ -64,6 +65,10 @@ class Firing:
         pool = self._service.pool
         async with pool.acquire() as db:
             now = await clock.now(db)
+            if now == self._now:
+                # Time itself stands still (the controlled clock): nobody has kept us waiting.
+                self._patience.watch(object())
+            self._now = now
             due = await store.next_timer(db)
             mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS)
         if due is not None:

@@ -195,6 +195,7 @@ async def test_a_mark_that_stands_still_is_waited_for_and_then_not(service: Serv
     await firing.once()
     waited = (await statuses(service))["call_72h"]
     await asyncio.sleep(0.3)
+    await at(service, FRIDAY + timedelta(hours=73, seconds=1))
     await firing.once()
     row = await service.pool.fetchrow(
         "SELECT status, behind FROM transitions.deadline WHERE kind = 'call_72h'"
