@@ -179,7 +179,7 @@ WITH claimed AS (
         status = CASE WHEN w.due AND d.due_at = w.due_at THEN d.becomes ELSE d.status END,
         settled_at = CASE WHEN w.due AND d.due_at = w.due_at THEN d.due_at ELSE d.settled_at END,
         known_at = CASE WHEN w.due AND d.due_at = w.due_at THEN greatest(d.due_at, d.learned_at) ELSE d.known_at END,
-        owed = CASE WHEN w.due AND d.due_at = w.due_at THEN d.becomes = 'missed' ELSE d.owed END,
+        owed = CASE WHEN w.due AND d.due_at = w.due_at THEN d.owed AND d.becomes = 'missed' ELSE d.owed END,
         behind = CASE WHEN w.due AND d.due_at = w.due_at THEN $4 ELSE d.behind END,
         fired_at = CASE WHEN w.due AND d.due_at = w.due_at THEN $3 ELSE d.fired_at END,
         warned = greatest(d.warned, w.n),
