@@ -1,0 +1,181 @@
+"""What holds of every scenario, however odd: its order decides nothing, and what is settled stays settled."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baton import replay
+from baton.replay.engine import Engine
+from baton.replay.outcome import outcome
+from tests.baton.hl7 import adt, local
+from tests.baton.stories import in_order, without_void
+
+MONDAY = local("2026-01-05 08:00")
+CONFIG = replay.load()
+FEW = settings(max_examples=80, deadline=None)
+
+HOURS = st.integers(0, 150).map(lambda hours: MONDAY + timedelta(hours=hours))
+ARRIVALS = st.sampled_from([MONDAY + timedelta(hours=hours) for hours in (0, 3, 30, 31, 80, 100, 170)])
+VISITS = ("W1", "W2")
+
+
+@st.composite
+def messages(draw: st.DrawFn, at: st.SearchStrategy[datetime] = ARRIVALS) -> replay.Line:
+    """A message of one of two patients about one of two visits, possible or not."""
+    trigger = draw(
+        st.sampled_from(
+            ("A01", "A02", "A03", "A03", "A04", "A06", "A08", "A11", "A12", "A13", "A21", "A22", "A31", "A40")
+        )
+    )
+    recorded = draw(HOURS)
+    merge = trigger == "A40"
+    patient = draw(st.sampled_from(("P1", "P2")))
+    left = trigger in {"A03", "A08"}
+    text = adt(
+        trigger,
+        f"C{draw(st.integers(0, 10**9))}",
+        recorded,
+        patient,
+        "" if merge else draw(st.sampled_from(VISITS)),
+        occurred=draw(st.none() | HOURS),
+        admitted=draw(st.sampled_from((None, MONDAY - timedelta(days=1), MONDAY + timedelta(hours=60)))),
+        discharged=draw(st.none() | HOURS) if left else None,
+        disposition=draw(st.sampled_from(("", "01", "01", "03", "20", "30"))) if left else "",
+        died=draw(HOURS) if draw(st.integers(0, 12)) == 0 else None,
+        merged={"P1": "P2", "P2": "P1"}[patient] if merge else "",
+        unit=draw(st.sampled_from(("4W", "ICU"))),
+        patient_class=draw(st.sampled_from(("I", "I", "E", "O"))),
+    )  # fmt: skip
+    return replay.Line(draw(at), adt=text.encode())
+
+
+@st.composite
+def actions(draw: st.DrawFn) -> replay.Line:
+    """Something somebody did about one of the visits, or says was not done."""
+    kind = draw(
+        st.sampled_from(
+            (
+                "contact_attempted",
+                "contact_attempted",
+                "handoff_acknowledged",
+                "deadline_waived",
+                "alert_acknowledged",
+                "action_withdrawn",
+            )
+        )
+    )
+    said: dict[str, Any] = {
+        "type": kind,
+        "visit": draw(st.sampled_from(VISITS)),
+        "id": f"act{draw(st.integers(0, 5))}",
+    }
+    if kind == "contact_attempted":
+        said |= {
+            "channel": "phone",
+            "party": "patient",
+            "outcome": draw(st.sampled_from(("reached", "no_answer", "refused"))),
+        }
+    elif kind == "handoff_acknowledged":
+        said |= {"read_back": draw(st.booleans())}
+    elif kind == "deadline_waived":
+        said |= {"kind": draw(st.sampled_from(("call_72h", "tcm_contact"))), "reason": "moved"}
+    elif kind == "alert_acknowledged":
+        said |= {"kind": draw(st.sampled_from(("call_72h", "tcm_contact_due_soon", "readmission_detected")))}
+    at = draw(ARRIVALS)
+    if kind in {"contact_attempted", "handoff_acknowledged"} and draw(st.booleans()):
+        said["occurred_at"] = (at - timedelta(hours=draw(st.integers(0, 20)))).isoformat()
+    return replay.Line(at, action=json.dumps(said).encode())
+
+
+SCENARIOS = st.lists(messages() | messages() | actions(), max_size=14)
+UNTILS = st.integers(0, 60).map(lambda half_days: MONDAY + timedelta(hours=12 * half_days))
+
+
+@FEW
+@given(SCENARIOS, UNTILS, st.randoms(use_true_random=False))
+def test_the_order_of_lines_never_matters(lines: list[replay.Line], until: datetime, rng: Any) -> None:
+    """A file with its lines shuffled ends in the same document."""
+    lines = one_of_each_id(lines)
+    shuffled = list(lines)
+    rng.shuffle(shuffled)
+
+    assert replay.replay(lines, until, CONFIG) == replay.replay(shuffled, until, CONFIG)
+
+
+@FEW
+@given(SCENARIOS, UNTILS, UNTILS)
+def test_reading_a_story_in_two_parts_is_reading_it(
+    lines: list[replay.Line], one: datetime, other: datetime
+) -> None:
+    """Stopping at an instant and going on changes nothing."""
+    middle, until = sorted((one, other))
+    lines = sorted(lines, key=lambda line: line.at)
+    engine = Engine(CONFIG)
+    engine.run([line for line in lines if line.at <= middle], middle)
+    engine.run([line for line in lines if line.at > middle], until)
+
+    assert replay.replay(lines, until, CONFIG) == outcome(engine)
+
+
+@FEW
+@given(SCENARIOS, UNTILS)
+def test_what_time_has_settled_stays_settled(lines: list[replay.Line], until: datetime) -> None:
+    """While nothing arrives, a settled deadline and an alert that was raised stay what they are."""
+    until = max([until, *(line.at for line in lines)])
+    before, after = (replay.replay(lines, until + timedelta(days=days), CONFIG) for days in (0, 3))
+    settled = [row for row in deadlines(before) if row["status"] != "pending"]
+
+    assert [row for row in settled if row not in deadlines(after)] == []
+    raised = [(row["visit"], row["kind"], row["raised_at"]) for row in after["alerts"]]
+    assert [
+        row for row in before["alerts"] if (row["visit"], row["kind"], row["raised_at"]) not in raised
+    ] == []
+
+
+@FEW
+@given(
+    st.lists(messages(st.just(MONDAY)), max_size=9, unique_by=lambda line: line.adt),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_arrival_decides_nothing_that_stands(lines: list[replay.Line], rng: Any) -> None:
+    """Messages that arrive one after the other, in any order and some of them twice, end in the same rows."""
+    until = MONDAY + timedelta(days=20)
+    together = standing(replay.replay(lines, until, CONFIG))
+    shuffled = [*lines, *rng.sample(lines, min(3, len(lines)))]
+    rng.shuffle(shuffled)
+    strung = [replay.Line(MONDAY + timedelta(seconds=n), adt=line.adt) for n, line in enumerate(shuffled)]
+
+    assert together == standing(replay.replay(strung, until, CONFIG))
+
+
+def one_of_each_id(lines: list[replay.Line]) -> list[replay.Line]:
+    """Of different actions under one id at one instant the first counts, and none of them is first."""
+    seen = set()
+    kept = []
+    for line in lines:
+        said = json.loads(line.action) if line.action else {}
+        key = (line.at, said.get("id"), said.get("type") == "action_withdrawn")
+        if not said or key not in seen:
+            kept.append(line)
+        seen.add(key)
+    return kept
+
+
+def deadlines(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {**row, "visit": episode["visit"], "opened_at": episode["opened_at"]}
+        for episode in document["episodes"]
+        for row in episode["deadlines"]
+    ]
+
+
+def standing(document: dict[str, Any]) -> dict[str, Any]:
+    """Visits, what is owed and verdicts, without what tells when things were learned."""
+    found = without_void(document)
+    for episode in found["episodes"]:
+        for row in episode["deadlines"]:
+            del row["late_known"]
+    return {name: in_order(found[name]) for name in ("visits", "episodes", "readmissions")}
