@@ -1,121 +1,187 @@
 """What a cancel leaves standing: it undoes what was recorded not after its own moment, and nothing later."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import AdtEvent
-from services.admissions.domain.order import moment, order_key, record_key
-from services.admissions.domain.states import ADMITS, CANCELS_ONE, CANCELS_STAY
+from services.admissions.domain.order import moment, reach
+from services.admissions.domain.states import ADMITS, CANCELS_ONE, CANCELS_STAY, DATA, PLANS
+
+REPEATED = "repeated_admission"
+RESUMED = "undischarged_by_admission"
 
 
 @dataclass(slots=True)
 class Standing:
-    """The events of one stay after its cancels have acted.
+    """The events of one stay in the order they were recorded, by position, after its cancels have acted.
 
-    `events` are all of them; `undone` the ids of those without effect on the state. `discharges` are the
-    standing statements of a discharge, the latest recorded last. `cancelled_at` is the moment of the
-    latest A11; `resumed_at` the moment of the latest cancel of a discharge.
+    `undone` have no effect on the state; those before `begin` are of a stay that was cancelled before this
+    one, and say nothing at all. `discharges` are the statements of a discharge time that stand, `echoes` those
+    that repeat a cancelled one, `parked` admissions that fit nowhere. What was said of the disposition before
+    `resumed` went with the discharge; `resumed_by` are the A13s (and A08s) that took one away.
     """
 
-    events: list[AdtEvent]
-    undone: set[str] = field(default_factory=set)
-    discharges: list[AdtEvent] = field(default_factory=list)
+    events: Sequence[AdtEvent]
+    undone: set[int] = field(default_factory=set)
+    begin: int = 0
     cancelled_at: datetime | None = None
-    resumed_at: datetime | None = None
-    resumed_by_admit: bool = False
+    discharges: list[int] = field(default_factory=list)
+    echoes: set[int] = field(default_factory=set)
+    parked: set[int] = field(default_factory=set)
+    resumed: int = 0
+    resumed_by: set[int] = field(default_factory=set)
+    admitted: bool = False
+    flags: set[str] = field(default_factory=set)
+
+    def standing(self, triggers: Iterable[str]) -> list[AdtEvent]:
+        """The events of these kinds that stand, in the order they were recorded."""
+        return [
+            event for n, event in enumerate(self.events) if event.trigger in triggers and n not in self.undone
+        ]
 
 
-def discharge_time(event: AdtEvent, profile: FeedProfile) -> datetime | None:
-    """When the event says the patient left: an A03 always, an A08 that carries PV1-45 where the feed means it."""
-    if event.trigger == "A03":
-        return event.occurred_at
-    if event.trigger == "A08" and profile.a08_implies_discharge and isinstance(event.discharge_at, datetime):
+def discharge_time(event: AdtEvent) -> datetime | None:
+    """When the event says that the patient left."""
+    if event.trigger in ("A02", "A03", "A08") and isinstance(event.discharge_at, datetime):
         return event.discharge_at
-    return None
+    return event.occurred_at if event.trigger == "A03" else None
 
 
-def standing(events: list[AdtEvent], profile: FeedProfile) -> Standing:
-    """Let the cancels among the events of one stay act."""
-    found = Standing(events)
+def discharged_at(events: Sequence[AdtEvent], said: Sequence[int]) -> datetime | None:
+    """PV1-45 as last recorded; the event time of the latest A03 where none was ever valued."""
+    unvalued = None
+    for n in reversed(said):
+        if isinstance(at := events[n].discharge_at, datetime):
+            return at
+        unvalued = unvalued or events[n].occurred_at
+    return unvalued
+
+
+def standing(events: Sequence[AdtEvent], profile: FeedProfile) -> Standing:
+    """Let the cancels among the events of one stay act. The events come in the order they were recorded."""
     triggers = {event.trigger for event in events}
+    found = Standing(events, admitted=triggers & ADMITS != {"A04"})
     if triggers & CANCELS_STAY:
         _undo_stay(found)
-    if triggers & CANCELS_ONE.keys():
-        _undo_pairs(found)
-    said = [event for event in events if discharge_time(event, profile) is not None]
-    if said:
+    for cancel in sorted(triggers & CANCELS_ONE.keys()):
+        _undo_pairs(found, cancel)
+    said = [
+        n
+        for n, event in enumerate(events)
+        if (event.trigger == "A03" or isinstance(event.discharge_at, datetime))
+        and n not in found.undone
+        and discharge_time(event)
+    ]
+    if said or "A13" in triggers:
         _undo_discharges(found, said, profile)
     return found
 
 
 def _undo_stay(found: Standing) -> None:
-    found.cancelled_at = max(moment(event) for event in found.events if event.trigger in CANCELS_STAY)
-    found.undone |= {event.event_id for event in found.events if event.recorded_at <= found.cancelled_at}
+    events = found.events
+    cancels = [n for n, event in enumerate(events) if event.trigger in CANCELS_STAY]
+    end = max(reach(events, n) for n in cancels)
+    found.cancelled_at = max(moment(events[n]) for n in cancels)
+    found.undone.update(range(end), cancels)
+    if any(event.trigger in ADMITS or event.trigger in PLANS for event in events[end:]):
+        found.begin = end
 
 
-def _undo_pairs(found: Standing) -> None:
-    """Each cancel takes the latest event of its pair that was recorded by its moment and not yet taken."""
-    cancels = [event for event in found.events if event.trigger in CANCELS_ONE]
-    taken: set[str] = set()
-    for cancel in sorted(cancels, key=lambda event: (moment(event), record_key(event))):
-        candidates = [
-            event
-            for event in found.events
-            if event.trigger == CANCELS_ONE[cancel.trigger]
-            and event.event_id not in taken
-            and event.recorded_at <= moment(cancel)
-        ]
-        if candidates:
-            latest = max(candidates, key=lambda event: (order_key(event), event.event_id))
-            taken |= {event.event_id for event in candidates if event.occurred_at == latest.occurred_at}
-    found.undone |= taken
+def _undo_pairs(found: Standing, trigger: str) -> None:
+    """Each cancel takes the latest event of its pair that was recorded by its moment and not yet taken.
+
+    Messages of one kind with one event time are one event, corrected.
+    """
+    events = found.events
+    cancels = {event.occurred_at: n for n, event in enumerate(events) if event.trigger == trigger}
+    originals = [n for n, event in enumerate(events) if event.trigger == CANCELS_ONE[trigger]]
+    for _, cancel in sorted(cancels.items()):
+        end = reach(events, cancel)
+        live = [n for n in originals if n < end and n not in found.undone]
+        if live and cancel not in found.undone:
+            latest = max(events[n].occurred_at for n in live)
+            found.undone.update(n for n in live if events[n].occurred_at == latest)
 
 
-def _undo_discharges(found: Standing, said: Sequence[AdtEvent], profile: FeedProfile) -> None:
-    moments = [(moment(event), False) for event in found.events if event.trigger == "A13"]
-    if profile.null_discharge_undoes:
-        moments += [
-            (event.recorded_at, False)
-            for event in found.events
-            if event.trigger == "A08" and event.discharge_at is None
-        ]
-    moments += [(event.recorded_at, True) for event in found.events if _resumes(event, found.events, said)]
-    if moments:
-        found.resumed_at, found.resumed_by_admit = max(moments)
-        undone = [event for event in said if event.recorded_at <= found.resumed_at]
-    else:
-        undone = []
-    found.undone |= {event.event_id for event in undone}
-    withdrawn = {discharge_time(event, profile) for event in undone}
-    stand = [event for event in said if event.event_id not in found.undone]
-    withdrawn -= {event.occurred_at for event in stand if event.trigger == "A03"}
-    # An update after the cancel that still echoes the cancelled PV1-45 has not heard of the cancel.
-    echoes = {e.event_id for e in stand if e.trigger == "A08" and discharge_time(e, profile) in withdrawn}
-    found.undone |= echoes
-    found.discharges = sorted(
-        (event for event in stand if event.event_id not in echoes),
-        key=lambda event: (record_key(event), event.event_id),
-    )
+def _undo_discharges(found: Standing, said: Sequence[int], profile: FeedProfile) -> None:
+    events = found.events
+    ends = [n for n in said if _ends(events[n], found, profile)]
+    cancels = sorted((reach(events, n), n) for n in range(len(events)) if _resumes(found, n, profile))
+    for end, n in cancels:
+        if any(found.resumed <= discharge < end for discharge in ends):
+            found.resumed_by.add(n)
+        # A null PV1-45 where there is none to take back is the habit of a feed, and says nothing.
+        if events[n].trigger == "A13" or any(found.resumed <= discharge < end for discharge in said):
+            found.resumed = max(found.resumed, end)
+    _admitted_again(found, [n for n in ends if n >= found.resumed])
+    stand = [n for n in said if n >= found.resumed]
+    gone = said[: len(said) - len(stand)]
+    withdrawn = {at for n in gone if (at := discharge_time(events[n]))}
+    # PV1-45 of an A13 is the time it takes back.
+    withdrawn |= {stale for _, n in cancels if isinstance(stale := events[n].discharge_at, datetime)}
+    withdrawn -= {at for n in stand if events[n].trigger == "A03" and (at := discharge_time(events[n]))}
+    # An update after the cancel that still carries the cancelled PV1-45 has not heard of the cancel.
+    found.echoes = {n for n in stand if events[n].trigger != "A03" and discharge_time(events[n]) in withdrawn}
+    found.discharges = [n for n in stand if n not in found.echoes]
+    found.undone.update(n for n in gone if events[n].trigger == "A03")
 
 
-def _resumes(event: AdtEvent, events: Sequence[AdtEvent], said: Sequence[AdtEvent]) -> bool:
-    """An un-discharge sent as an admission: the same PV1-44 as an admission on record, no PV1-45, after an A03."""
-    if event.trigger not in ADMITS or isinstance(event.discharge_at, datetime):
-        return False
-    if not isinstance(event.admit_at, datetime):
-        return False
-    earlier = [
-        other.recorded_at
-        for other in events
-        if other.trigger in ADMITS
-        and other.admit_at == event.admit_at
-        and other.recorded_at < event.recorded_at
-    ]
-    if not earlier:
-        return False
-    return any(
-        min(earlier) <= discharge.recorded_at < event.recorded_at and discharge.trigger == "A03"
-        for discharge in said
-    )
+def _resumes(found: Standing, n: int, profile: FeedProfile) -> bool:
+    """Whether the event takes discharges back: an A13, or an A08 whose PV1-45 is the explicit null."""
+    event = found.events[n]
+    null = event.trigger == "A08" and event.discharge_at is None and profile.null_discharge_undoes
+    return (null or event.trigger == "A13") and n not in found.undone
+
+
+def _ends(event: AdtEvent, found: Standing, profile: FeedProfile) -> bool:
+    """Whether a discharge time by itself discharges: on an A08 only who was admitted."""
+    if event.trigger != "A08":
+        return event.trigger == "A03"
+    return profile.a08_implies_discharge and found.admitted
+
+
+def _admitted_again(found: Standing, ends: Sequence[int]) -> None:
+    """Judge admissions recorded after a discharge of a visit that had an admission already.
+
+    With the PV1-44 on record and no PV1-45 it takes the discharge back; with its PV1-45 it is a repetition;
+    with another PV1-44, or none, it fits nowhere and waits for a person.
+    """
+    events = found.events
+    admissions = [n for n, event in enumerate(events) if event.trigger in ADMITS and n not in found.undone]
+    if not ends or not admissions or admissions[-1] < ends[0]:
+        return
+    for position, n in enumerate(admissions[1:], 1):
+        left = discharged_at(events, [discharge for discharge in ends if found.resumed <= discharge < n])
+        event = events[n]
+        if left is None or (isinstance(event.admit_at, datetime) and event.admit_at > left):
+            continue
+        known = _admit_time(found, n)
+        if event.occurred_at > left if known is None else event.admit_at != known:
+            found.parked.add(n)
+        elif known and not isinstance(event.discharge_at, datetime):
+            converts = (
+                {events[other].trigger for other in admissions[:position]} == {"A04"} != {event.trigger}
+            )
+            if not (converts and _happened_before(event, left)):
+                found.resumed = n
+                found.flags.add(RESUMED)
+    if found.parked:
+        found.undone |= found.parked
+        found.flags.add(REPEATED)
+
+
+def _happened_before(event: AdtEvent, left: datetime) -> bool:
+    """An EVN-6 of its own, before the discharge: a conversion that was entered late."""
+    return event.stated_at is not None and event.stated_at != event.admit_at and event.stated_at <= left
+
+
+def _admit_time(found: Standing, end: int) -> datetime | None:
+    """PV1-44 as last recorded before this position."""
+    for n in reversed(range(found.begin, end)):
+        event = found.events[n]
+        speaks = event.trigger in DATA and event.trigger not in PLANS and n not in found.undone | found.parked
+        if speaks and isinstance(event.admit_at, datetime):
+            return event.admit_at
+    return None

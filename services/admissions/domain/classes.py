@@ -13,8 +13,11 @@ _CLASSES = {
     "C": CareClass.OTHER,
 }
 
+UNKNOWN = frozenset({"", "U"})
+"""Classes that say nothing."""
+
 BY_EVENT = {"A01": "I", "A06": "I", "A04": "O", "A07": "O"}
-"""The class an event implies where PV1-2 is empty or U (unknown)."""
+"""The class an event implies where PV1-2 is empty or unknown."""
 
 
 def care_class(patient_class: str | None, *, observation: bool) -> CareClass:

@@ -1,11 +1,16 @@
 """The one order of events: by what they say of themselves, never by when they reached us."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from services.admissions.domain.model import AdtEvent
 
 OrderKey = tuple[datetime, datetime, datetime, int, tuple[int, int, str], str]
 """Event time, EVN-2, MSH-7, MSH-13, MSH-10 (numbers by size, before words), fingerprint."""
+
+_recorded_at = attrgetter("recorded_at")
 
 
 def control_key(control_id: str) -> tuple[int, int, str]:
@@ -16,10 +21,18 @@ def control_key(control_id: str) -> tuple[int, int, str]:
     return (1, 0, control_id)
 
 
-def order_key(event: AdtEvent, occurred_at: datetime | None = None) -> OrderKey:
-    """Where an event stands among others; `occurred_at` overrides its own event time."""
+def order_key(event: AdtEvent) -> OrderKey:
+    """Where an event stands among others by its event time."""
+    return (event.occurred_at, *_written(event))
+
+
+def record_key(event: AdtEvent) -> tuple[datetime, datetime, int, tuple[int, int, str], str, str]:
+    """The order in which events were recorded: what was typed last is what the sender means."""
+    return (*_written(event), event.event_id)
+
+
+def _written(event: AdtEvent) -> tuple[datetime, datetime, int, tuple[int, int, str], str]:
     return (
-        occurred_at or event.occurred_at,
         event.recorded_at,
         event.created_at,
         -1 if event.sequence is None else event.sequence,
@@ -28,11 +41,18 @@ def order_key(event: AdtEvent, occurred_at: datetime | None = None) -> OrderKey:
     )
 
 
-def record_key(event: AdtEvent) -> OrderKey:
-    """The order in which events were recorded: what was typed last is what the sender means."""
-    return order_key(event, event.recorded_at)
-
-
 def moment(event: AdtEvent) -> datetime:
     """When a cancel takes effect: EVN-6 where valued, else when it was recorded."""
     return event.stated_at or event.recorded_at
+
+
+def reach(events: Sequence[AdtEvent], cancel: int) -> int:
+    """How many of these events, in the order they were recorded, had been recorded by the cancel's moment.
+
+    An editor that corrects a discharge sends cancel and discharge with the same EVN-2: at that very instant
+    the cancel reaches what stands before it, not what follows.
+    """
+    event = events[cancel]
+    if event.stated_at is None or event.stated_at == event.recorded_at:
+        return cancel
+    return bisect_right(events, event.stated_at, key=_recorded_at)

@@ -11,6 +11,11 @@ ON_LEAVE: Final = VisitState.ON_LEAVE
 DISCHARGED: Final = VisitState.DISCHARGED
 CANCELLED: Final = VisitState.CANCELLED
 
+LIVING_IN: Final = (ADMITTED, ON_LEAVE)
+
+PLANS = frozenset({"A05", "A14"})
+"""Events that speak of a visit to come."""
+
 ADMITS = frozenset({"A01", "A04", "A06"})
 """Events that begin a visit, and that on a discharged one may begin the next under the same number."""
 
@@ -20,21 +25,24 @@ CANCELS_STAY = frozenset({"A11", "A23"})
 CANCELS_ONE = {"A12": "A02", "A38": "A05", "A27": "A14", "A52": "A21", "A53": "A22", "A55": "A54"}
 """Cancels that undo the latest event of their pair. A13 undoes every discharge, A11 the whole stay."""
 
-SNAPSHOT = "snapshot"
-"""State from the message's own PV1: discharged if PV1-45 is valued, else by class. Used on first sight only."""
+CANCELS_PLAN = frozenset({"A38", "A27"})
+UNDOES = frozenset({"A13", "A27", "A38", "A52", "A53"})
+"""Cancels that also count as state events, but never against what was recorded after their moment."""
 
-STAY = "same"
-WARN = "same, warn"
-GAP = "+ gap"
-NEWER = "re-open if recorded after the cancel"
-REPEAT = "admission of a discharged visit"
+SNAPSHOT = "by the message's own PV1"
+"""Discharged if PV1-45 is valued, else by class."""
+
+SAME = "same"
+
+WARN = "unexpected_event"
+LATE = "late_transfer"
+GAP = "gap"
 
 Cell = tuple[VisitState | str, str]
-"""The next state (or SNAPSHOT, STAY) and a remark."""
+"""The next state (or SNAPSHOT, SAME) and a remark: the flag it leaves, or GAP where an earlier event is missing."""
 
-_SAME: Cell = (STAY, "")
-_WARN: Cell = (STAY, WARN)
-_REPEAT: Cell = (STAY, REPEAT)
+_SAME: Cell = (SAME, "")
+_WARN: Cell = (SAME, WARN)
 
 
 def _to(state: VisitState | str, remark: str = "") -> Cell:
@@ -50,10 +58,10 @@ TABLE: Final[dict[VisitState | None, dict[str, Cell]]] = {
         "A12": _to(SNAPSHOT, GAP), "A52": _to(SNAPSHOT, GAP), "A53": _to(ON_LEAVE, GAP),
     },
     PLANNED: {
-        "A01": _to(ADMITTED), "A04": _to(REGISTERED), "A05": _SAME, "A14": _SAME, "A06": _to(ADMITTED),
-        "A07": _to(REGISTERED), "A02": _to(ADMITTED, GAP), "A03": _to(DISCHARGED, GAP), "A13": _to(ADMITTED, GAP),
-        "A21": _to(ON_LEAVE, GAP), "A22": _to(ADMITTED, GAP), "A38": _to(CANCELLED), "A27": _to(CANCELLED),
-        "A53": _to(ON_LEAVE, GAP),
+        "A01": _to(ADMITTED), "A04": _to(REGISTERED), "A05": _to(PLANNED), "A14": _to(PLANNED),
+        "A06": _to(ADMITTED), "A07": _to(REGISTERED), "A02": _to(ADMITTED, GAP), "A03": _to(DISCHARGED, GAP),
+        "A13": _to(ADMITTED, GAP), "A21": _to(ON_LEAVE, GAP), "A22": _to(ADMITTED, GAP), "A38": _to(CANCELLED),
+        "A27": _to(CANCELLED), "A53": _to(ON_LEAVE, GAP),
     },
     REGISTERED: {
         "A01": _to(ADMITTED), "A04": _SAME, "A05": _WARN, "A14": _WARN, "A06": _to(ADMITTED), "A07": _SAME,
@@ -62,33 +70,34 @@ TABLE: Final[dict[VisitState | None, dict[str, Cell]]] = {
     },
     ADMITTED: {
         "A01": _SAME, "A04": _WARN, "A05": _SAME, "A14": _SAME, "A06": _SAME, "A07": _to(REGISTERED), "A02": _SAME,
-        "A03": _to(DISCHARGED), "A13": _SAME, "A21": _to(ON_LEAVE), "A22": _SAME, "A38": _WARN, "A27": _WARN,
-        "A53": _to(ON_LEAVE),
+        "A03": _to(DISCHARGED), "A13": _SAME, "A21": _to(ON_LEAVE), "A22": _to(ADMITTED), "A38": _WARN,
+        "A27": _WARN, "A53": _to(ON_LEAVE),
     },
     ON_LEAVE: {
         "A01": _to(ADMITTED, WARN), "A04": _WARN, "A05": _SAME, "A14": _SAME, "A06": _to(ADMITTED, WARN),
         "A07": _to(REGISTERED), "A02": _to(ADMITTED, WARN), "A03": _to(DISCHARGED), "A13": _to(ADMITTED),
-        "A21": _SAME, "A22": _to(ADMITTED), "A38": _WARN, "A27": _WARN, "A52": _to(ADMITTED), "A53": _SAME,
+        "A21": _to(ON_LEAVE), "A22": _to(ADMITTED), "A38": _WARN, "A27": _WARN, "A52": _to(ADMITTED),
+        "A53": _to(ON_LEAVE),
     },
     DISCHARGED: {
-        "A01": _REPEAT, "A04": _REPEAT, "A05": _SAME, "A14": _SAME, "A06": _REPEAT, "A07": _WARN, "A02": _WARN,
+        "A01": _SAME, "A04": _SAME, "A05": _SAME, "A14": _SAME, "A06": _SAME, "A07": _WARN, "A02": _to(SAME, LATE),
         "A03": _SAME, "A13": _SAME, "A21": _WARN, "A22": _WARN, "A38": _SAME, "A27": _SAME, "A53": _WARN,
     },
     CANCELLED: {
-        "A01": _to(ADMITTED, NEWER), "A04": _to(REGISTERED, NEWER), "A05": _to(PLANNED, NEWER),
-        "A14": _to(PLANNED, NEWER), "A06": _to(ADMITTED, NEWER), "A07": _SAME, "A02": _SAME, "A03": _SAME,
-        "A13": _WARN, "A21": _SAME, "A22": _SAME, "A38": _SAME, "A27": _SAME, "A53": _SAME,
+        "A01": _to(ADMITTED), "A04": _to(REGISTERED), "A05": _to(PLANNED), "A14": _to(PLANNED), "A06": _to(ADMITTED),
+        "A07": _SAME, "A02": _SAME, "A03": _SAME, "A13": _WARN, "A21": _SAME, "A22": _SAME, "A38": _SAME,
+        "A27": _SAME, "A53": _SAME,
     },
 }  # fmt: skip
-"""Rows and columns as in the standard's description; A11 and A13 act before the table, on what was recorded.
+"""Rows and columns as in the standard's description; cancels act before the table, on what was recorded.
 
-A11 leads to CANCELLED from anywhere. A13 takes away the discharges it undoes, so that the state before them
-stands; its own cells matter where that state was never seen.
+A11 leads to CANCELLED from anywhere. A13 takes away the discharges it undoes; its own cells matter where
+nothing of them was ever seen. An admission of a discharged visit is judged in `cancels` and `generations`.
 """
 
 DATA = frozenset(
-    {"A01", "A02", "A03", "A04", "A05", "A06", "A07", "A08", "A11", "A12", "A13", "A14", "A21", "A22", "A38",
-     "A52", "A53", "A54"}
+    {"A01", "A02", "A03", "A04", "A05", "A06", "A07", "A08", "A11", "A12", "A13", "A14", "A21", "A22", "A23", "A27",
+     "A38", "A52", "A53", "A54"}
 )  # fmt: skip
 """Events whose PV1 and DG1 speak of the visit. An A31 speaks of the person, and its PV1 is often stale."""
 

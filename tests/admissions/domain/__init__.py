@@ -1,0 +1,1 @@
+"""The rules of visits and identity, in milliseconds and without I/O."""
