@@ -68,7 +68,7 @@ def by_name(lines: list[str], separator: str) -> Segments:
     """Segments under their names, each list in the order of the message."""
     segments: Segments = {}
     for line in lines:
-        name = line.split(separator, 1)[0]
+        name = line[:3] if line[3:4] == separator else line.split(separator, 1)[0]
         if name in segments:
             segments[name].append(line)
         else:

@@ -17,7 +17,7 @@ from services.admissions.domain.model import (
     VisitKey,
 )
 from services.admissions.hl7 import er7, moments, person, visit
-from services.admissions.hl7.datatypes import person_name, written
+from services.admissions.hl7.datatypes import person_name, place, written
 from services.admissions.hl7.dialect import Dialect
 from services.admissions.hl7.disposition import STILL_PATIENT
 from services.admissions.hl7.er7 import Segments
@@ -161,9 +161,8 @@ def _event(
 
 def _facility(pv1: list[str], header: Header, dialect: Dialect) -> str:
     """PV1-3.4, else PV1-39, else EVN-7, else MSH-4: one sender may speak for many hospitals."""
-    place = dialect.first_repetition(pv1[3])
-    if place and (name := dialect.authority(place, dialect.leaves(place))):
-        return name
+    if pv1[3] and (location := place(pv1[3], dialect)) is not None and location.facility:
+        return location.facility
     if pv1[39] and (name := dialect.value(pv1[39])):
         return name
     return (dialect.organisation(header.event_type[7]) if header.event_type[7] else "") or header.facility

@@ -47,7 +47,10 @@ def read(header: Header, times: Times, rules: FeedRules, received_at: datetime) 
 def occurred(trigger: str, stated: visit.Stated, when: When) -> datetime:
     """The event time by the precedence of the trigger."""
     for source in OCCURRED.get(trigger, ()):
-        found = {"admit": stated.admit_at, "discharge": stated.discharge_at, "stated": when.stated_at}[source]
+        if source == "admit":
+            found = stated.admit_at
+        else:
+            found = stated.discharge_at if source == "discharge" else when.stated_at
         if found:
             return found
     return when.occurred_at

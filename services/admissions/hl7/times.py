@@ -35,7 +35,7 @@ class Stamp(Struct, frozen=True):
 
 
 @lru_cache(maxsize=16384)
-def parse(raw: str, zone: ZoneInfo, offset: tzinfo | None = None, *, zero_is_date: bool = False) -> Stamp:
+def parse(raw: str, zone: ZoneInfo, offset: tzinfo | None = None, zero_is_date: bool = False) -> Stamp:
     """Read one value. An offset in it wins, then `offset` (that of MSH-7), then the zone of the facility."""
     size = len(raw)
     if (
@@ -137,7 +137,7 @@ class Times:
             return None if raw else UNSET
         if rest and (keep := _DIGITS_OF.get(rest.partition(self.component)[0].strip().upper())):
             raw = _lowered(raw, keep)
-        stamp = parse(raw, self.zone, self.offset, zero_is_date=self.zero_is_date)
+        stamp = parse(raw, self.zone, self.offset, self.zero_is_date)
         if stamp.flag is not None:
             self.flag(stamp.flag if stamp.instant else f"{stamp.flag}:{name}")
         if stamp.instant is not None:
