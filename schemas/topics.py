@@ -44,7 +44,7 @@ TOPICS = (
     ),
     Topic(
         CARE_ACTIONS, 6, "any, best none", False, _WEEK_MS,
-        "baton act, other systems", ("transitions", "notifications"),
+        "baton act, other systems", ("transitions",),
         "what people did: calls, acknowledgements, visits",
     ),
     Topic(

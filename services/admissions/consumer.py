@@ -60,8 +60,8 @@ class Inbound:
         arrival = arrived(record, now)
         items: list[_Item] = []
         refusals: list[_Refusal] = []
-        parts = list(frames.split(raw)) if raw.count(b"MSH") > 1 else [raw]
-        for index, part in enumerate(parts):
+        plain = raw.startswith(b"MSH") and raw.count(b"MSH") == 1
+        for index, part in enumerate([raw] if plain else list(frames.split(raw)) or [raw]):
             profile = self.feeds.of(record.topic, record.header("feed"), *sender(part))
             said = adt.normalize(part, profile, zone_of=self.facilities.zone_of, received_at=arrival)
             if isinstance(said, Rejection):

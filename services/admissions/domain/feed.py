@@ -8,8 +8,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 
 def _zone(value: object) -> str:
-    ZoneInfo(str(value))
-    return str(value)
+    try:
+        return ZoneInfo(str(value)).key
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no time zone of the IANA list, such as America/New_York") from None
 
 
 class Match(BaseModel):
@@ -55,5 +57,8 @@ class FeedProfile(BaseModel):
 
     @model_validator(mode="after")
     def _known_codec(self) -> "FeedProfile":
-        "".encode(self.fallback_charset)
+        try:
+            "".encode(self.fallback_charset)
+        except LookupError:
+            raise ValueError("fallback_charset is no character set Python knows, such as cp1252") from None
         return self
