@@ -1,5 +1,7 @@
-"""What tests of the whole system stand on: a pager, and a system of their own on the shared servers."""
+"""What tests of the whole system stand on: a pager, a system of their own, and how a story ends when nothing happens."""
 
+import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
@@ -8,8 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.infra import KafkaServer
+from services.chassis.migrations import migrate
+from tests.infra import KafkaServer, PostgresServer
+from tests.infra.postgres import run_sync
+from tests.system import rows, stories
 from tests.system.receiver import Receiver
+from tests.system.rows import Rows
 from tests.system.stand import System
 
 NewSystem = Callable[..., AbstractAsyncContextManager[System]]
@@ -28,16 +34,43 @@ def new_system(
     """Make a system of the test's own, with its topics; its processes are the test's to start."""
 
     @asynccontextmanager
-    async def made(starts_at: datetime, **settings: Any) -> AsyncIterator[System]:
-        said = {"database_url": database, "topics": System.topics} | settings
-        topics = said.pop("topics")
-        url = said.pop("database_url")
-        system = System(
-            url, kafka_broker.bootstrap_servers, topic_prefix, tmp_path / "stand", receiver, starts_at,
-            settings=said, topics=topics,
-        )  # fmt: skip
+    async def made(starts_at: datetime, **given: Any) -> AsyncIterator[System]:
+        known = {
+            "database_url": database,
+            "bootstrap_servers": kafka_broker.bootstrap_servers,
+            "prefix": topic_prefix,
+            "folder": tmp_path / "stand",
+            "receiver": receiver,
+        }
+        fields = {name: given.pop(name) for name in [*given] if not name.isupper()}
+        system = System(**(known | fields), starts_at=starts_at, settings=given)
         await system.create_topics()
         async with system:
             yield system
 
     return made
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    kafka_broker: KafkaServer, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Rows:
+    """The rows that the story of all tests leaves behind when nothing goes wrong."""
+    story = stories.of_all_tests(int(os.environ.get("BATON_KILLS", "5")))
+
+    async def run() -> Rows:
+        url = postgres_server.fresh_database()
+        await migrate(url)
+        prefix = f"t{secrets.token_hex(4)}."
+        folder = tmp_path_factory.mktemp("undisturbed")
+        with Receiver() as receiver:
+            system = System(url, kafka_broker.bootstrap_servers, prefix, folder, receiver, story.starts_at)
+            await system.create_topics()
+            async with system:
+                await system.start()
+                for beat in story.beats:
+                    await system.play(beat)
+                await system.at_rest(told=False)
+                return await rows.rows(system)
+
+    return run_sync(run())

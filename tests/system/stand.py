@@ -28,6 +28,7 @@ from services.chassis.postgres import Db
 from services.chassis.settings import ServiceSettings
 from tests.infra.processes import Child
 from tests.system.receiver import Receiver
+from tests.system.stories import Beat
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("admissions", "transitions", "deadlines", "notifications")
@@ -213,6 +214,12 @@ class System:
             await clock.set_clock(db, at)
             await db.execute("SELECT pg_notify('transitions_timer', '')")
 
+    async def play(self, beat: Beat) -> None:
+        """What reaches Kafka before the end of a beat, and then the clock shows it."""
+        for topic, records in beat.records():
+            await self.send(topic, records)
+        await self.clock(beat.at)
+
     @asynccontextmanager
     async def db(self) -> Any:
         connection = await asyncpg.connect(self.database_url, timeout=30)
@@ -225,6 +232,10 @@ class System:
         async with self.db() as db:
             rows: list[asyncpg.Record] = await db.fetch(query, *arguments)
             return rows
+
+    async def execute(self, statement: str) -> None:
+        async with self.db() as db:
+            await db.execute(statement)
 
     # --- rest -----------------------------------------------------------------------------------------------
 
