@@ -62,5 +62,11 @@ def _year() -> Iterator[Line]:
 
 
 def _call(visit: str, at: datetime) -> Line:
-    call = {"type": "contact_attempted", "visit": visit, "channel": "phone", "party": "patient", "outcome": "reached"}
+    call = {
+        "type": "contact_attempted",
+        "visit": visit,
+        "channel": "phone",
+        "party": "patient",
+        "outcome": "reached",
+    }
     return Line(at.replace(microsecond=0), action=json.dumps(call).encode())

@@ -1,0 +1,90 @@
+"""A scenario through the running system ends as in `baton replay`: one domain code, two ways to step it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import pytest
+
+from baton import replay
+from baton.outcome import outcome
+from schemas.topics import ADT_INBOUND, CARE_ACTIONS
+from services.chassis.kafka import Outgoing
+from tests.baton.odd import odd_feed
+from tests.baton.stories import in_order, stories, without_void
+from tests.system.conftest import NewSystem
+from tests.system.stand import System
+
+pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.timeout(900)]
+
+MOMENT = timedelta(microseconds=1)
+NEXT = """
+SELECT min(at) FROM (
+    SELECT fire_at AS at FROM transitions.timer
+    UNION ALL SELECT raise_at FROM notifications.alert
+    UNION ALL SELECT since FROM notifications.late_item WHERE NOT counted
+) AS armed
+"""
+
+
+async def test_stories_end_in_the_running_system_as_in_the_replay(new_system: NewSystem) -> None:
+    """Given all stories told at once, line by line under the controlled clock; then the outcome from Postgres is
+    that of the replay, but for what turned out never to have been.
+    """
+    told = stories()
+    lines = replay.in_order(line for story in told for line in story.lines())
+    until = max(story.until for story in told)
+
+    assert _standing(replay.replay(lines, until, replay.load())) == _standing(
+        await _run(new_system, lines, until)
+    )
+
+
+async def test_an_odd_feed_ends_in_the_running_system_as_in_the_replay(new_system: NewSystem) -> None:
+    """Given hundreds of messages that correct, cancel and merge in no sensible order, many at one instant on all
+    partitions; then both ways end in the same outcome.
+    """
+    lines = replay.in_order(odd_feed(20260105, 60))
+    until = lines[-1].at + timedelta(days=1)
+
+    assert _standing(replay.replay(lines, until, replay.load())) == _standing(
+        await _run(new_system, lines, until)
+    )
+
+
+async def _run(new_system: NewSystem, lines: Sequence[replay.Line], until: datetime) -> dict[str, Any]:
+    """Give the outcome of the running system after it was told these lines."""
+    async with new_system(lines[0].at - timedelta(minutes=1), BATON_MARK_INTERVAL="0.05") as system:
+        await system.start()
+        for at, arriving in groupby(lines, key=lambda line: line.at):
+            await _walk(system, at - MOMENT)
+            await _deliver(system, list(arriving), at)
+        await _walk(system, until)
+        return await outcome(system.database_url)
+
+
+async def _deliver(system: System, lines: Sequence[replay.Line], at: datetime) -> None:
+    """Messages first, then actions, stamped with their instant while the clock has not quite reached it."""
+    for topic, values in (
+        (ADT_INBOUND, [line.adt for line in lines if line.adt is not None]),
+        (CARE_ACTIONS, [line.action for line in lines if line.action is not None]),
+    ):
+        if values:
+            stamp = round(at.timestamp() * 1000)
+            await system.send(topic, [Outgoing(None, value, timestamp_ms=stamp) for value in values])
+            await system.at_rest(told=False)
+
+
+async def _walk(system: System, to: datetime) -> None:
+    """Move the clock, stopping wherever something happens by itself."""
+    async with system.db() as db:
+        while (at := await db.fetchval(NEXT)) is not None and at <= to:
+            await system.clock(at)
+            await system.at_rest(told=False)
+    await system.clock(to)
+    await system.at_rest(told=False)
+
+
+def _standing(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: in_order(rows) for name, rows in without_void(document).items()}
