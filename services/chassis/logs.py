@@ -25,6 +25,8 @@ WITHHELD = """
     secret text token url value values
 """
 DENIED = frozenset(WITHHELD.split())
+# While Kafka is away they say so ten times a second.
+REPETITIVE = ("aiokafka", "kafka")
 # Their debug lines print keys and values.
 TALKATIVE = ("aiokafka", "kafka", "asyncio", "asyncpg", "faststream", "uvicorn", "httpx", "httpcore")
 
@@ -157,7 +159,7 @@ class _Stderr(logging.Handler):
         self._said: dict[tuple[str, int], float] = {}
 
     def _often(self, record: logging.LogRecord) -> bool:
-        """While Kafka is away aiokafka says so ten times a second; once in ten seconds will do."""
+        """Whether the same line of the library spoke less than ten seconds ago."""
         line = (record.name, record.lineno)
         now = monotonic()
         if now - self._said.get(line, -QUIET) < QUIET:
@@ -166,7 +168,7 @@ class _Stderr(logging.Handler):
         return False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(TALKATIVE) and self._often(record):
+        if record.name.startswith(REPETITIVE) and self._often(record):
             return
         try:
             sys.stderr.write(self.format(record) + "\n")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 Kind = Literal["counter", "gauge", "histogram"]
 M = TypeVar("M", Counter, Gauge, Histogram)
@@ -53,6 +53,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.collector = CollectorRegistry()
+        ProcessCollector(registry=self.collector)
         self._made: dict[str, Counter | Gauge | Histogram] = {}
 
     def counter(self, metric: Metric) -> Counter:
@@ -114,4 +115,3 @@ REACHABLE = declare("baton_dependency_reachable", "gauge", "1 while the dependen
 MARK_AGE = declare(
     "baton_mark_age_seconds", "gauge", "How far the lowest applied mark is behind the clock.", ["consumer"]
 )
-LOG_LINES = declare("baton_log_line_written_total", "counter", "Log lines written, by level.", ["level"])

@@ -79,7 +79,7 @@ class Relay:
         self._signal = Signal()
         # Revisions that Kafka would not take, by outlet and id. They wait for a change, or for a restart.
         self._refused: dict[str, dict[Any, int]] = {outlet.name: {} for outlet in outlets}
-        self._cluster: str | None = None
+        self.cluster: str | None = None
         self._begun = 0
         self._passed = 0
         self._pass_over = asyncio.Event()
@@ -142,7 +142,7 @@ class Relay:
 
     async def on_cluster(self, cluster_id: str) -> None:
         """Publish everything again when the broker is not the one we published to."""
-        if cluster_id == self._cluster:
+        if cluster_id == self.cluster:
             return
         async with transaction(self._pool) as db:
             stored = await db.fetchval(_STORED, self._service)
@@ -150,7 +150,7 @@ class Relay:
                 log.warning("this is another Kafka than before; publishing everything again")
                 await self.republish(db)
             await db.execute(_STORE, self._service, cluster_id)
-        self._cluster = cluster_id
+        self.cluster = cluster_id
         self.wake()
 
     async def _drain(self, outlet: Outlet) -> bool:

@@ -41,7 +41,15 @@ async def reach_once(service: "Service") -> None:
         for subscriber in service.subscribers:
             service.progress.beat(subscriber.name)
     elif postgres is None:
-        await service.relay.on_cluster(await service.admin.cluster_id())
+        await _same_cluster(service)
+
+
+async def _same_cluster(service: "Service") -> None:
+    cluster = await service.admin.cluster_id()
+    if cluster != service.relay.cluster:
+        await service.admin.ensure(service.topics)
+        service.producer.forget_topics()
+        await service.relay.on_cluster(cluster)
 
 
 async def mark(service: "Service") -> None:

@@ -272,16 +272,20 @@ async def test_what_is_applied_is_known_at_every_moment(settings: ServiceSetting
         if fail:
             raise fail.pop()
 
+    await send(settings, "in", [an_item(str(n), partition=0) for n in range(20)])
     async with reading(settings, step, "in") as subscriber:
-        await send(settings, "in", [an_item(str(n), partition=0) for n in range(20)])
 
         async def has(first: int, second: int) -> None:
-            expected = {("in", 0): first, ("in", 1): second}
+            found = {}
 
             async def so() -> bool:
-                return await subscriber.applied() == expected
+                found.update(await subscriber.applied())
+                return found == {("in", 0): first, ("in", 1): second}
 
-            await until(so)
+            try:
+                await until(so)
+            except AssertionError:
+                raise AssertionError(f"{found} instead of {first}, {second}") from None
 
         await has(0, 0)
         go_on.release()

@@ -71,6 +71,10 @@ class Producer:
         if inner is not None:
             await _close(inner)
 
+    def forget_topics(self) -> None:
+        """Look again whether topics exist, before the next record: this is another cluster than before."""
+        self._known.clear()
+
     async def send_many(
         self,
         topic: str,

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from faststream.exceptions import NackMessage
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.message import AckStatus
@@ -64,7 +64,15 @@ class Subscriber:
 
         async def watched(consumer: AIOKafkaConsumer) -> Batch:
             await self._between_batches(consumer)
-            batch: Batch = await poll(consumer)
+            try:
+                batch: Batch = await poll(consumer)
+            except (KafkaError, ConsumerStoppedError):
+                raise
+            except Exception as error:  # noqa: BLE001
+                # FastStream would start its loop again at once, for ever. A record that aiokafka itself cannot
+                # read, such as one whose header has a name that is no UTF-8, holds up its partition.
+                await self._pause(error, 0)
+                return ()
             # No await since the position moved: what is handed out is in hand at that very moment.
             for record in batch:
                 self._in_hand.setdefault(TopicPartition(record.topic, record.partition), record.offset)
