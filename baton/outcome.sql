@@ -1,11 +1,12 @@
 -- name: visits
--- Visits as they now stand, those of test messages apart, under the number of the surviving patient.
+-- Visits as they now stand under the number of the surviving patient; not those of test messages, nor those that
+-- turned out to be none.
 SELECT v.document::jsonb ->> 'number' AS number, v.document::jsonb ->> 'facility' AS facility, v.generation,
        p.number AS patient_id, v.state, v.document::jsonb ->> 'patient_class' AS patient_class,
        (v.document::jsonb ->> 'admitted_at')::timestamptz AS admitted_at, v.discharged_at,
        v.document::jsonb -> 'disposition' ->> 'code' AS disposition
 FROM admissions.visit v JOIN admissions.patient p USING (patient_id)
-WHERE NOT v.test;
+WHERE NOT v.test AND NOT coalesce(v.document::jsonb -> 'flags' ? 'never_was', false);
 
 -- name: episodes
 -- Every episode, void ones included.

@@ -221,7 +221,9 @@ class Admissions:
         own = [event for _, event in root.events]
         profile = self._inbound.feeds.by_name[root.feed]
         changed = []
-        for generation, visit in enumerate(fold(own, profile)):
+        visits = list(fold(own, profile))
+        visits += [ledger.vanished(row.visit) for row in root.visits[len(visits) :]]
+        for generation, visit in enumerate(visits):
             before = root.visits[generation] if generation < len(root.visits) else None
             patient_id = self._by_id[reporter].survivor_id
             if (

@@ -7,6 +7,7 @@ from uuid import UUID
 from baton import document
 from baton.document import AlertRow, DeadlineRow, EpisodeRow, ReadmissionRow, VisitRow
 from baton.replay.engine import Engine
+from services.admissions import ledger
 from services.notifications.domain.model import READMISSION_DETECTED
 
 
@@ -23,7 +24,7 @@ def outcome(engine: Engine) -> dict[str, Any]:
 def _visits(engine: Engine) -> Iterator[VisitRow]:
     for row, patient in engine.admissions.visits():
         visit = row.visit
-        if not row.test:
+        if not row.test and ledger.NEVER_WAS not in visit.flags:
             yield VisitRow(
                 number=visit.number or "",
                 facility=visit.facility,

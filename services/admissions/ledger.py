@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from schemas.encounters import Identifier, Patient, Visit
+from schemas.encounters import CareClass, Identifier, Patient, Visit, VisitState
 from services.admissions import store
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.fold import fold
@@ -20,6 +20,9 @@ from services.admissions.domain.person import Registers, absorb, combine, person
 from services.admissions.feeds import DEFAULT, Feeds
 from services.admissions.store import Kept, Member, RootKey, VisitRow
 from services.chassis.postgres import Db
+
+NEVER_WAS = "never_was"
+"""The flag of a visit that turned out to be none; whoever lists visits leaves it out."""
 
 
 class SetGrewError(Exception):
@@ -210,7 +213,10 @@ async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feed
             continue
         if reporter not in people:
             raise SetGrewError({reporter})
-        for generation, visit in enumerate(fold(own, profile)):
+        visits = list(fold(own, profile))
+        while (ghost := stand.get((root_id, len(visits)))) is not None:
+            visits.append(vanished(Visit.model_validate_json(ghost["document"])))
+        for generation, visit in enumerate(visits):
             before = stand.get((root_id, generation))
             row = _visit_row(root_id, generation, visit, own, profile, reporter, people, before)
             if row is not None:
@@ -218,6 +224,21 @@ async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feed
     if rows:
         await store.upsert_visits(db, rows)
     return rows
+
+
+def vanished(visit: Visit) -> Visit:
+    """A stay taken for the next use of its number, until a late cancel told that the one before had not ended."""
+    return Visit(
+        number=visit.number,
+        authority=visit.authority,
+        facility=visit.facility,
+        generation=visit.generation,
+        state=VisitState.CANCELLED,
+        patient_class=None,
+        care_class=CareClass.OTHER,
+        inpatient=False,
+        flags=(NEVER_WAS,),
+    )
 
 
 def reported_by(events: Sequence[tuple[UUID | None, AdtEvent]]) -> UUID | None:

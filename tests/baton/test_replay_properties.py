@@ -138,17 +138,43 @@ def test_what_time_has_settled_stays_settled(lines: list[replay.Line], until: da
 @FEW
 @given(
     st.lists(messages(st.just(MONDAY)), max_size=9, unique_by=lambda line: line.adt),
+    st.sampled_from((0, 90, 170)).map(lambda hours: MONDAY + timedelta(hours=hours)),
     st.randoms(use_true_random=False),
 )
-def test_the_order_of_arrival_decides_nothing_that_stands(lines: list[replay.Line], rng: Any) -> None:
+def test_the_order_of_arrival_decides_nothing_that_stands(
+    lines: list[replay.Line], arrival: datetime, rng: Any
+) -> None:
     """Messages that arrive one after the other, in any order and some of them twice, end in the same rows."""
     until = MONDAY + timedelta(days=20)
-    together = standing(replay.replay(lines, until, CONFIG))
     shuffled = [*lines, *rng.sample(lines, min(3, len(lines)))]
     rng.shuffle(shuffled)
-    strung = [replay.Line(MONDAY + timedelta(seconds=n), adt=line.adt) for n, line in enumerate(shuffled)]
 
-    assert together == standing(replay.replay(strung, until, CONFIG))
+    together = standing([replay.Line(arrival, adt=line.adt) for line in lines], until)
+
+    assert together == standing(strung(shuffled, arrival), until)
+
+
+def test_a_late_cancel_joins_what_was_taken_for_two_stays() -> None:
+    """A number seems to be used again after a discharge, until the cancel of that discharge arrives."""
+    admitted, again = local("2026-01-05 08:00"), local("2026-01-08 07:30")
+    texts = [
+        adt("A01", "J1", local("2026-01-05 08:30"), "P1", "V1", admitted=admitted),
+        adt("A03", "J2", local("2026-01-06 10:00"), "P1", "V1", admitted=admitted, discharged=local("2026-01-06 09:50"), disposition="01"),
+        adt("A13", "J3", local("2026-01-06 11:00"), "P1", "V1", admitted=admitted),
+        adt("A01", "J4", local("2026-01-08 08:00"), "P1", "V1", admitted=again),
+    ]  # fmt: skip
+    one, two, cancel, other = (replay.Line(MONDAY, adt=text.encode()) for text in texts)
+    arrival, until = local("2026-01-08 09:00"), local("2026-01-09 00:00")
+
+    in_order_of_time = standing(strung([one, two, cancel, other], arrival), until)
+
+    assert [visit["generation"] for visit in in_order_of_time["visits"]] == [0]
+    assert in_order_of_time == standing(strung([one, two, other, cancel], arrival), until)
+
+
+def strung(lines: list[replay.Line], at: datetime) -> list[replay.Line]:
+    """The lines a second apart."""
+    return [replay.Line(at + timedelta(seconds=n), adt=line.adt) for n, line in enumerate(lines)]
 
 
 def one_of_each_id(lines: list[replay.Line]) -> list[replay.Line]:
@@ -172,9 +198,9 @@ def deadlines(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def standing(document: dict[str, Any]) -> dict[str, Any]:
+def standing(lines: list[replay.Line], until: datetime) -> dict[str, Any]:
     """Visits, what is owed and verdicts, without what tells when things were learned."""
-    found = without_void(document)
+    found = without_void(replay.replay(lines, until, CONFIG))
     for episode in found["episodes"]:
         for row in episode["deadlines"]:
             del row["late_known"]

@@ -136,6 +136,7 @@ def test_the_configuration_is_that_of_the_services(tmp_path: Path, monkeypatch: 
 
     found = replay.replay(story.lines(), local("2026-01-10 00:00"), replay.load())
 
-    assert [
-        row["due_at"] for row in found["episodes"][0]["deadlines"]
-    ] == ["2026-01-12T20:00:00Z", "2026-01-14T06:00:00Z"]
+    assert [row["due_at"] for row in found["episodes"][0]["deadlines"]] == [
+        "2026-01-12T20:00:00Z",
+        "2026-01-14T06:00:00Z",
+    ]
