@@ -1,6 +1,5 @@
 """What tests of the whole system stand on: a pager, a system of their own, and how a story ends when nothing happens."""
 
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -56,7 +55,7 @@ def undisturbed(
     kafka_broker: KafkaServer, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Rows:
     """The rows that the story of all tests leaves behind when nothing goes wrong."""
-    story = stories.of_all_tests(int(os.environ.get("BATON_KILLS", "5")))
+    story = stories.of_all_tests()
 
     async def run() -> Rows:
         url = postgres_server.fresh_database()
@@ -68,8 +67,7 @@ def undisturbed(
             await system.create_topics()
             async with system:
                 await system.start()
-                for beat in story.beats:
-                    await system.play(beat)
+                await system.play(*story.beats)
                 await system.at_rest(told=False)
                 return await rows.rows(system)
 

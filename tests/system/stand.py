@@ -38,7 +38,7 @@ SECRET = "a secret that only the pager knows"
 CONTACTS = """
 app_url: https://baton.example.org
 channels:
-  pager: {webhook: "%s", secret_env: PAGER_SECRET, timeout_seconds: 2}
+  pager: {webhook: "%s", secret_env: PAGER_SECRET, timeout_seconds: 10}
 teams:
   default: [pager]
 """
@@ -199,6 +199,12 @@ class System:
         for process in launched:
             await until(lambda each=process: each.started, f"{process.name} starts")
 
+    async def stop(self, name: str) -> int:
+        """Tell a process to stop; gives the code it ends with."""
+        process = self.processes.pop(name)
+        await asyncio.to_thread(process.end)
+        return int(process.life.process.returncode)
+
     # --- what happens ---------------------------------------------------------------------------------------
 
     async def create_topics(self) -> None:
@@ -214,11 +220,16 @@ class System:
             await clock.set_clock(db, at)
             await db.execute("SELECT pg_notify('transitions_timer', '')")
 
-    async def play(self, beat: Beat) -> None:
-        """What reaches Kafka before the end of a beat, and then the clock shows it."""
+    async def play(self, *beats: Beat) -> None:
+        """What reaches Kafka before the end of a beat, and then the clock shows it; beat after beat."""
+        for beat in beats:
+            await self.hand_over(beat)
+            await self.clock(beat.at)
+
+    async def hand_over(self, beat: Beat) -> None:
+        """Have Kafka take what a beat brings; what time it is stays as it is."""
         for topic, records in beat.records():
             await self.send(topic, records)
-        await self.clock(beat.at)
 
     @asynccontextmanager
     async def db(self) -> Any:

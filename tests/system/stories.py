@@ -5,6 +5,7 @@ at which it arrives, so how the story ends does not depend on how fast, or how o
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from services.chassis.kafka import Outgoing
 from tests.bench import feed
 from tests.bench.feed import Message
 
+KILLS = int(os.environ.get("BATON_KILLS", "5"))
+"""How often each process is to be killed; the story is as long as that takes."""
 UNTIL = datetime(2026, 3, 12, 16, 0, tzinfo=UTC)
 """The last instant of the feed; clocks change in New York four days before."""
 PARTITIONS = 6
@@ -112,6 +115,12 @@ def _said(fields: dict[str, str], **more: object) -> bytes:
     return json.dumps(fields | more).encode()
 
 
-def of_all_tests(kills: int = 5) -> Story:
+def of_all_tests() -> Story:
     """The story that the tests share: one undisturbed run of it is what all others are compared with."""
-    return hospital(max(600, 120 * kills), beats=max(24, 4 * kills), seed=11)
+    return hospital(max(600, 120 * KILLS), beats=max(24, 4 * KILLS), seed=11)
+
+
+def thirds(story: Story) -> tuple[tuple[Beat, ...], ...]:
+    """The beats of a story in three parts."""
+    cuts = [round(n * len(story.beats) / 3) for n in range(4)]
+    return tuple(story.beats[a:b] for a, b in pairwise(cuts))

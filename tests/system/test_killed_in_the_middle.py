@@ -18,8 +18,8 @@ from tests.system import deliveries, rows, stories
 from tests.system.conftest import NewSystem
 from tests.system.rows import Rows
 from tests.system.stand import PROCESSES, Process, until
+from tests.system.stories import KILLS
 
-KILLS = int(os.environ.get("BATON_KILLS", "5"))
 SEED = int(os.environ.get("BATON_KILLS_SEED", "20260322"))
 LONG = 50
 LOOKS = 40
@@ -38,7 +38,7 @@ async def test_nothing_is_lost_or_doubled_when_processes_are_killed(
     rng = Random(SEED)
     victims = [name for name in PROCESSES for _ in range(KILLS)]
     rng.shuffle(victims)
-    story = stories.of_all_tests(KILLS)
+    story = stories.of_all_tests()
     killed: Counter[str] = Counter()
     async with new_system(story.starts_at, BATON_BATCH_MAX_RECORDS="5") as system:
         await system.start()
