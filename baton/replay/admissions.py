@@ -13,10 +13,12 @@ from schemas import topics
 from schemas.encounters import EncounterEvent, Patient, Visit, VisitState
 from services.admissions import ledger
 from services.admissions.consumer import Inbound
+from services.admissions.domain.construct import construct
 from services.admissions.domain.fold import fold
 from services.admissions.domain.identity import MergeFact, merge_facts, survivors
 from services.admissions.domain.model import AdtEvent, PatientKey
-from services.admissions.domain.person import Registers, absorb
+from services.admissions.domain.order import OrderKey, order_key
+from services.admissions.domain.person import Registers, absorb, alike
 from services.admissions.store import RootKey
 from services.chassis.kafka import Record
 
@@ -48,12 +50,16 @@ class VisitRow(Struct):
 
 
 class Root(Struct):
-    """A row of admissions.visit_root with its events and, by generation, its visits."""
+    """A row of admissions.visit_root with its events and, by generation, its visits.
+
+    `reporter` is the identifier the latest event came under that speaks of the visit (an A31 does not).
+    """
 
     root_id: UUID
     feed: str
-    events: list[tuple[UUID | None, AdtEvent]]
+    events: list[AdtEvent]
     visits: list[VisitRow]
+    reporter: tuple[OrderKey, UUID] | None = None
 
 
 class Admissions:
@@ -85,7 +91,10 @@ class Admissions:
         kept = [(event, self._identifier(event, event.patient), self._root(event)) for event in events]
         for event, identifier, root in kept:
             if root is not None:
-                root.events.append((identifier.patient_id if identifier else None, event))
+                root.events.append(event)
+                if identifier is not None and event.trigger != "A31":
+                    spoken = order_key(event), identifier.patient_id
+                    root.reporter = max(root.reporter or spoken, spoken)
         moved = self._merge(events, at, changed)
         retold = self._tell_persons(kept, moved)
         roots = {root.root_id: root for _, _, root in kept if root is not None}
@@ -189,9 +198,10 @@ class Admissions:
         concerned = dict.fromkeys(moved)
         for event, row, _ in kept:
             if row is not None:
-                after = absorb(row.registers, event)
-                if after is not row.registers:
-                    row.registers = after
+                before, row.registers = row.registers, absorb(row.registers, event)
+                if before is not row.registers and not (
+                    len(self._groups[row.survivor_id]) == 1 and alike(before, row.registers)
+                ):
                     concerned[row.survivor_id] = None
         changed = []
         for survivor_id in concerned:
@@ -215,10 +225,9 @@ class Admissions:
 
     def _fold(self, root: Root) -> list[VisitRow]:
         """Fold a visit number anew; gives the visits that differ from what stood."""
-        reporter = ledger.reported_by(root.events)
-        if reporter is None:
+        if root.reporter is None:
             return []
-        own = [event for _, event in root.events]
+        (_, reporter), own = root.reporter, root.events
         profile = self._inbound.feeds.by_name[root.feed]
         changed = []
         visits = list(fold(own, profile))
@@ -240,7 +249,7 @@ class Admissions:
                 patient_id=patient_id,
                 live=profile.mode == "live" and not test,
                 test=test,
-                learned_at=max(event.received_at for event in own),
+                learned_at=own[-1].received_at,
                 revision=before.revision + 1 if before else 1,
                 visit=visit,
             )
@@ -272,7 +281,8 @@ class Admissions:
                 changed[row.visit_id] = self._visits_of[survivor_id][row.visit_id]
 
     def _event(self, root: Root, row: VisitRow) -> EncounterEvent:
-        return EncounterEvent.model_construct(
+        return construct(
+            EncounterEvent,
             visit_id=row.visit_id,
             root_id=root.root_id,
             revision=row.revision,

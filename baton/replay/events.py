@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from baton.replay.notifications import Event, Notifications
 from baton.replay.transitions import Transitions
 from schemas.transitions import Ack, DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus, Readmission
+from services.admissions.domain.construct import construct
 from services.transitions.domain.model import DeadlineRow, EpisodeRow, PlannedReadmission
 
 _ACKS: TypeAdapter[tuple[Ack, ...]] = TypeAdapter(tuple[Ack, ...])
@@ -41,7 +42,8 @@ def pass_on(transitions: Transitions, notifications: Notifications) -> Iterator[
 
 def _episode(row: EpisodeRow, acks: str | None) -> EpisodeEvent:
     found = row.readmission
-    return EpisodeEvent.model_construct(
+    return construct(
+        EpisodeEvent,
         **dict(zip(_EPISODE, _of_episode(row), strict=True)),
         status=_EPISODE_STATUS[row.status],
         readmission=None if found is None else _readmission(found),
@@ -54,7 +56,8 @@ def _readmission(found: PlannedReadmission) -> Readmission:
 
 
 def _deadline(episode: EpisodeRow, row: DeadlineRow, acks: str | None) -> DeadlineEvent:
-    return DeadlineEvent.model_construct(
+    return construct(
+        DeadlineEvent,
         **dict(zip(_DEADLINE, _of_deadline(row), strict=True)),
         patient_id=episode.patient_id,
         visit_id=episode.visit_id,

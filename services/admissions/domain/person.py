@@ -70,6 +70,8 @@ _LATEST: dict[str, type[Any]] = {
     "primary_care_provider": _Text,
 }
 
+_SAID = (*_LATEST, "dead", "death_at")
+
 
 def absorb(registers: Registers | None, event: AdtEvent) -> Registers:
     """Take over what the event says; the same object comes back when it says nothing newer."""
@@ -109,12 +111,23 @@ def _death(known: Registers, event: AdtEvent, order: OrderKey) -> dict[str, Any]
     return changes
 
 
+def alike(one: Registers | None, other: Registers) -> bool:
+    """Whether both tell the same of a person, said sooner or later. With others of theirs they may not."""
+    if one is None or one.death_reported != other.death_reported or one.death_learned != other.death_learned:
+        return False
+    for name in _SAID:
+        old, new = getattr(one, name), getattr(other, name)
+        if old is not new and (old is None or new is None or old.value != new.value):
+            return False
+    return True
+
+
 def combine(*several: Registers) -> Registers:
     """Put together what was said under several identifiers of one person."""
     if len(several) == 1:
         return several[0]
     merged: dict[str, Any] = {}
-    for name in (*_LATEST, "dead", "death_at"):
+    for name in _SAID:
         said = [one for registers in several if (one := getattr(registers, name)) is not None]
         if said:
             merged[name] = max(said, key=lambda one: one.order)
