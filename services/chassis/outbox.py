@@ -156,8 +156,9 @@ class Relay:
     async def _drain(self, outlet: Outlet) -> bool:
         """Publish one outlet until it is empty; False when another replica is at it."""
         async with self._pool.acquire() as db:
-            lock = f"publish {self._service} {outlet.name}"
-            # Only spares the work of sending things twice. No row stays locked while Kafka is slow or away.
+            # Two services may share an outlet, as those that plan and that fire do. The lock only spares the work
+            # of sending things twice; no row stays locked while Kafka is slow or away.
+            lock = f"publish {outlet.name} to {outlet.topic}"
             if not await db.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", lock):
                 return False
             try:
