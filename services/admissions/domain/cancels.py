@@ -84,9 +84,10 @@ def _undo_stay(found: Standing) -> None:
     cancels = [n for n, event in enumerate(events) if event.trigger in CANCELS_STAY]
     end = max(reach(events, n) for n in cancels)
     found.cancelled_at = max(moment(events[n]) for n in cancels)
-    found.undone.update(range(end), cancels)
-    if any(event.trigger in ADMITS or event.trigger in PLANS for event in events[end:]):
-        found.begin = end
+    again = [n for n in range(end, len(events)) if events[n].trigger in ADMITS or events[n].trigger in PLANS]
+    # What follows a cancelled stay speaks of it too, until somebody is admitted or expected again.
+    found.begin = again[0] if again else 0
+    found.undone.update(range(max(end, found.begin)), cancels)
 
 
 def _undo_pairs(found: Standing, trigger: str) -> None:

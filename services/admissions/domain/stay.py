@@ -37,29 +37,30 @@ def describe(events: Sequence[AdtEvent], generation: int, profile: FeedProfile) 
     """Describe one stay under a visit number from its events, in the order they were recorded."""
     stand = standing(events, profile)
     found = walk(stand, profile)
-    moves, state, care_class = found.moves, found.state or CANCELLED, found.care_class
+    said = found.said
+    moves, state, care_class = found.moves, found.state or CANCELLED, found.said.care_class
     gone = state is DISCHARGED
     left = discharged_at(events, stand.discharges) if gone else None
     left_known = _discharge_learned(stand, left) if left else None
     started_at = _started_at(stand)
     begun = None
     if found.stayed or (gone and care_class in _STAYS):
-        begun = found.converted_at if care_class is CareClass.INPATIENT and found.converted_at else started_at
+        begun = (found.converted_at if said.inpatient else None) or started_at
     key = events[0].visit
     return construct(
         Visit,
         number=key.number if key else None,
         authority=key.authority if key else None,
-        facility=found.facility or events[-1].facility,
+        facility=said.facility or events[-1].facility,
         generation=generation,
         state=state,
-        patient_class=found.patient_class,
+        patient_class=said.patient_class,
         care_class=care_class,
-        inpatient=care_class is CareClass.INPATIENT and (gone or state in LIVING_IN),
+        inpatient=said.inpatient and (gone or state in LIVING_IN),
         hospital_service=moves.service,
-        admission_type=found.values.get("admission_type"),
-        admit_source=found.values.get("admit_source"),
-        attending=found.values.get("attending"),
+        admission_type=said.admission_type,
+        admit_source=said.admit_source,
+        attending=said.attending,
         started_at=started_at,
         admitted_at=begun,
         admit_learned_at=_admit_learned(stand, begun) if begun else None,
@@ -67,13 +68,13 @@ def describe(events: Sequence[AdtEvent], generation: int, profile: FeedProfile) 
         discharge_learned_at=left_known,
         cancelled_at=found.cancelled_at if state is CANCELLED else None,
         leave_started_at=found.left_on_leave_at if state is ON_LEAVE else None,
-        expected_return_at=found.expected_return_at if state is ON_LEAVE else None,
+        expected_return_at=said.expected_return_at if state is ON_LEAVE else None,
         settle_from=max((event.received_at for event in events if event.trigger in _SETTLES), default=None),
         disposition=_disposition(stand, left_known) if left_known else None,
         location=location(moves.place) if moves.place else None,
         transfers=moves.transfers(),
-        diagnoses=_diagnoses(found.diagnoses.values()),
-        emergency_phase=found.emergency and care_class in (CareClass.INPATIENT, CareClass.OBSERVATION),
+        diagnoses=_diagnoses(said.diagnoses.values()),
+        emergency_phase=said.emergency and care_class in (CareClass.INPATIENT, CareClass.OBSERVATION),
         preadmitted=found.preadmitted,
         gap=found.gap and not stand.standing(("A01", "A04")),
         flags=_flags(found, stand, begun, left),
