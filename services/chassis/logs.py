@@ -168,7 +168,7 @@ class _Stderr(logging.Handler):
         return False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(REPETITIVE) and self._often(record):
+        if record.name.split(".")[0] in REPETITIVE and self._often(record):
             return
         try:
             sys.stderr.write(self.format(record) + "\n")

@@ -395,3 +395,24 @@ async def test_the_broker_stops_in_time_while_kafka_is_away(own_kafka: KafkaServ
             await broker.stop()
     finally:
         own_kafka.resume()
+
+
+async def test_a_poll_that_fails_is_tried_again_slowly(log_lines: Callable[[], str]):
+    """What aiokafka cannot read makes no hot loop, and nothing is passed over."""
+    subscriber = Subscriber(a_settings(), GROUP, Applied(), Progress(), metrics.Registry())
+    polls = []
+
+    async def poll(consumer: object) -> tuple[Any, ...]:
+        polls.append(consumer)
+        raise UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET)
+
+    faststream = SimpleNamespace(consumer=None, get_msg=poll)
+    subscriber.attach(faststream)
+    consumer = SimpleNamespace(assignment=set)
+    started = asyncio.get_running_loop().time()
+    found = [await faststream.get_msg(consumer) for _ in range(4)]
+
+    assert found == [(), (), (), ()]
+    assert asyncio.get_running_loop().time() - started > 0.5
+    assert "UnicodeDecodeError" in log_lines()
+    assert SECRET not in log_lines()

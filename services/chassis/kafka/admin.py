@@ -16,7 +16,7 @@ from services.chassis.kafka.producing import KafkaAwayError
 from services.chassis.logs import error_name, get_logger
 from services.chassis.settings import ServiceSettings
 
-log = get_logger("kafka.admin")
+log = get_logger("topics")
 
 T = TypeVar("T")
 Offsets = dict[tuple[str, int], int]

@@ -16,7 +16,7 @@ from services.chassis.kafka.subscriber import Handler, Subscriber
 from services.chassis.logs import get_logger
 from services.chassis.settings import ServiceSettings
 
-log = get_logger("kafka.consuming")
+log = get_logger("consuming")
 
 # Time for the batch in hand to end by itself when the process is told to stop, and then to leave the group.
 GRACE = 4.0

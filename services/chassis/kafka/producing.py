@@ -18,7 +18,7 @@ from services.chassis.kafka.records import Outgoing
 from services.chassis.logs import error_name, get_logger
 from services.chassis.settings import ServiceSettings
 
-log = get_logger("kafka.producing")
+log = get_logger("producing")
 
 SEND_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 1.0

@@ -18,7 +18,7 @@ from services.chassis.logs import get_logger
 from services.chassis.postgres import backoff, is_transient
 from services.chassis.settings import ServiceSettings
 
-log = get_logger("kafka.consuming")
+log = get_logger("consuming")
 
 Handler = Callable[[list[Record]], Awaitable[None]]
 Batch = tuple[ConsumerRecord, ...]
