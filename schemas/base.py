@@ -27,4 +27,6 @@ Instant = Annotated[
 class Message(BaseModel):
     """A frozen value. Unknown fields are ignored, so that an older consumer reads a newer producer."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, str_strip_whitespace=False)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, str_strip_whitespace=False
+    )

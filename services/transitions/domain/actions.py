@@ -44,7 +44,9 @@ def read_action(value: bytes, at: datetime) -> Read | Refusal:
         return Refusal("invalid_action", "visit is missing: only late_known may leave it out", "visit")
     occurred_at: datetime = getattr(action, "occurred_at", None) or at
     if occurred_at > at + CLOCK_SKEW:
-        return Refusal("in_the_future", "occurred_at lies after the moment the action reached us", "occurred_at")
+        return Refusal(
+            "in_the_future", "occurred_at lies after the moment the action reached us", "occurred_at"
+        )
     return Read(
         action_id=action.id or derived_id(action, at),
         type=action.type,
