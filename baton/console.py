@@ -1,5 +1,6 @@
 """What `baton up` and the demo say while they run: one line an event, coloured on a terminal only."""
 
+import contextlib
 import json
 import sys
 import time
@@ -28,6 +29,10 @@ class Console:
 
     def say(self, who: str, sentence: str, tone: str = "plain") -> None:
         now = time.strftime("%H:%M:%S")
+        with contextlib.suppress(OSError):  # whoever read these lines has gone; the work goes on
+            self._print(now, who, sentence, tone)
+
+    def _print(self, now: str, who: str, sentence: str, tone: str) -> None:
         if self._rich is None:
             print(f"{now}  {who:<13} {sentence}", file=self._stream, flush=True)
             return

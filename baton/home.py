@@ -40,6 +40,7 @@ class Home:
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o711)
             self.logs.mkdir(exist_ok=True)
+            self.logs.chmod(0o700)
         except OSError as error:
             raise Trouble(f"{self.path} cannot be written ({error.strerror}); set BATON_HOME.") from None
 

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +59,8 @@ async def ended_by_signals() -> AsyncIterator[None]:
             told = True
             task.cancel()
 
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # under nohup it is meant to go on
+    for name in (signal.SIGINT, signal.SIGTERM, *(() if ignored else (signal.SIGHUP,))):
         loop.add_signal_handler(name, stop)
     try:
         yield
@@ -152,28 +153,29 @@ class System:
             await server.start()
             self.console.say(server.name, f"ready in {monotonic() - began:.1f} s on {server.address}", "good")
         self.console.say("postgres", f"keeps its data in {self._postgres.data}", "dim")
-        self.addresses = Addresses(self._postgres.url, self._broker.url, embedded=True)
+        self.addresses = Addresses(
+            self._postgres.url, self._broker.url, os.environ.get("BATON_TOPIC_PREFIX", ""), embedded=True
+        )
 
     async def _prepare(self) -> None:
         """Bring schema, topics and clock to where the services need them."""
         applied = await ground.migrate(self.addresses)
         if applied:
             self.console.say("baton", f"database schema: {len(applied)} migrations applied")
+        self._clock = await ground.set_clock(self.addresses, self.options.clock)
+        if self._clock is not None:
+            # Topics too must know: their records are stamped by this clock.
+            self.addresses = replace(self.addresses, controlled_clock=True)
+            told = f"controlled clock: it is {iso(self._clock)} until `baton clock` moves it"
+            self.console.say("baton", told, "warn")
         await ground.ensure_topics(self.addresses)
         if self._broker is not None:
             await ground.forget_offsets(self.addresses)
-        self._clock = await ground.set_clock(self.addresses, self.options.clock)
-        if self._clock is not None:
-            self.console.say(
-                "baton", f"controlled clock: it is {iso(self._clock)} until `baton clock` moves it", "warn"
-            )
 
     async def _start_services(self, stack: AsyncExitStack, ports: Sequence[int]) -> None:
-        controlled = {"BATON_CONTROLLED_CLOCK": "true"} if self._clock is not None else {}
         environment = {
             **self.addresses.environment(),
             **self.options.environment,
-            **controlled,
             "BATON_HOME": str(self.home.path),
         }
         for name, port in zip(PROCESSES, ports, strict=True):

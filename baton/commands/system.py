@@ -19,7 +19,8 @@ def register(tree: "Tree") -> None:
         more="Without DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS it starts an embedded PostgreSQL, which keeps its\n"
         "data in $BATON_HOME/postgres, and an embedded Kafka-protocol broker, which keeps nothing across a\n"
         "restart. Every other command finds the system through $BATON_HOME/run.json. Logs are in\n"
-        "$BATON_HOME/logs. An interrupt or a terminate signal ends everything within 20 s.",
+        "$BATON_HOME/logs. BATON_HTTP_PORT names the first of the ports HTTP is served on (default: free ones).\n"
+        "An interrupt or a terminate signal ends everything within 20 s.",
         problem="something could not be started",
     )  # fmt: skip
     up.add_argument(

@@ -64,9 +64,8 @@ class Stack:
     def pids(self) -> dict[str, tuple[int, str]]:
         """Give every process of this system with its birth."""
         run = self.run()
-        return {
-            name: (each["pid"], each["born"]) for name, each in {**run["services"], **run["servers"]}.items()
-        }
+        told = {**run["services"], **run["servers"]}
+        return {name: (each["pid"], each["born"]) for name, each in told.items() if each.get("pid")}
 
     def end(self, by: signal.Signals = signal.SIGINT, *, within: float = 20) -> int:
         if self.process.poll() is None:
