@@ -3,10 +3,7 @@
 import asyncio
 import logging
 import sys
-import traceback
-from collections.abc import Collection, Iterable, MutableMapping
-from datetime import date, datetime
-from pathlib import Path
+from collections.abc import Collection, MutableMapping
 from time import monotonic
 from types import TracebackType
 from typing import Any, TextIO, cast
@@ -14,21 +11,16 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.types import EventDict, Processor
 
+from services.chassis.redaction import DENIED, Deny, describe_exception, error_name, exception_of
 from services.chassis.settings import ServiceSettings
 
-FRAMES = 3
 QUIET = 10.0
-LONGEST = 300
-# These hold what a record, a row or a secret says. A service adds the words of its own trade.
-WITHHELD = """
-    args body content data dsn document headers key locals message params password payload query raw record row
-    secret text token url value values
-"""
-DENIED = frozenset(WITHHELD.split())
 # While Kafka is away they say so ten times a second.
 REPETITIVE = ("aiokafka", "kafka")
 # Their debug lines print keys and values.
 TALKATIVE = ("aiokafka", "kafka", "asyncio", "asyncpg", "faststream", "uvicorn", "httpx", "httpcore")
+
+__all__ = ["configure", "error_name", "get_logger", "quiet_loop", "safe_until_configured"]
 
 Logger = structlog.stdlib.BoundLogger
 
@@ -47,7 +39,7 @@ def configure(service: str, settings: ServiceSettings, *, denied: Collection[str
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _Say(service),
         describe_exception,
-        _Deny(DENIED | frozenset(denied)),
+        Deny(DENIED | frozenset(denied)),
     ]
     structlog.configure(
         processors=[
@@ -85,59 +77,10 @@ def configure(service: str, settings: ServiceSettings, *, denied: Collection[str
     sys.excepthook = _log_crash
 
 
-def describe_exception(_: Any, __: str, event: EventDict) -> EventDict:
-    """Replace the exception by its classes and innermost frames; its message may quote what was worked on."""
-    error = _exception(event.pop("exc_info", None))
-    for name in ("exc_text", "stack_info", "stack", "exception"):
-        event.pop(name, None)
-    if error is not None:
-        event["error"] = " < ".join(_class_chain(error))
-        event["at"] = _frames(error)
-    return event
-
-
-def error_name(error: BaseException) -> str:
-    """The class of an error, which is all of it that may be shown."""
-    module = type(error).__module__
-    return type(error).__qualname__ if module == "builtins" else f"{module}.{type(error).__qualname__}"
-
-
-def _exception(info: Any) -> BaseException | None:
-    if isinstance(info, BaseException):
-        return info
-    if isinstance(info, tuple):
-        return cast("BaseException | None", info[1])
-    return sys.exc_info()[1] if info else None
-
-
-def _class_chain(error: BaseException) -> Iterable[str]:
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        inner = f"({', '.join(sorted({error_name(e) for e in _leaves(link)}))})"
-        yield error_name(link) + (inner if isinstance(link, BaseExceptionGroup) else "")
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-
-
-def _leaves(error: BaseException) -> Iterable[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
-def _frames(error: BaseException) -> list[str]:
-    deepest = next(iter(_leaves(error)))
-    summary = traceback.StackSummary.extract(traceback.walk_tb(deepest.__traceback__), lookup_lines=False)
-    return [f"{Path(f.filename).name}:{f.lineno}:{f.name}" for f in summary[-FRAMES:]][::-1]
-
-
 def _quiet_foreign(_: Any, __: str, event: EventDict) -> EventDict:
     """Libraries put exception messages into their own lines (FastStream does); keep only what is surely ours."""
     args = event.pop("positional_args", ())
-    if _exception(event.get("exc_info")) is not None:
+    if exception_of(event.get("exc_info")) is not None:
         event["event"] = "a library reported an error"
     elif isinstance(args, tuple) and args:
         event["event"] = _fill_in(event["event"], args)
@@ -188,34 +131,6 @@ class _Say:
         return event
 
 
-class _Deny:
-    """Drop what must not be shown: by the name of the key, and by the kind of the value."""
-
-    def __init__(self, names: frozenset[str]) -> None:
-        self._names = names
-
-    def __call__(self, _: Any, __: str, event: EventDict) -> EventDict:
-        for key in list(event):
-            if key.startswith("_"):
-                continue
-            event[key] = "[withheld]" if key.lower() in self._names else _plain(event[key])
-        return event
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST else value[:LONGEST] + "…"
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, list | tuple | set | frozenset) and len(value) <= 50:
-        return [_plain(each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
-    return error_name(value) if isinstance(value, BaseException) else f"[{type(value).__name__}]"
-
-
 def _renderer(log_format: str) -> Processor:
     if log_format == "json":
         return structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -252,7 +167,7 @@ def safe_until_configured() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             describe_exception,
-            _Deny(DENIED),
+            Deny(DENIED),
             structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
