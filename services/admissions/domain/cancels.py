@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.admissions.domain.feed import FeedProfile
-from services.admissions.domain.model import AdtEvent
+from services.admissions.domain.model import AdtEvent, Time
 from services.admissions.domain.order import moment, reach
 from services.admissions.domain.states import ADMITS, CANCELS_ONE, CANCELS_STAY, DATA, PLANS
 
 REPEATED = "repeated_admission"
 RESUMED = "undischarged_by_admission"
+
+_MAY_SAY = frozenset({"A02", "A03", "A08"})
+"""Events whose PV1-45 counts. Elsewhere it is stale, above all on an A13."""
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ class Standing:
 
 def discharge_time(event: AdtEvent) -> datetime | None:
     """When the event says that the patient left."""
-    if event.trigger in ("A02", "A03", "A08") and isinstance(event.discharge_at, datetime):
+    if isinstance(event.discharge_at, datetime) and event.trigger in _MAY_SAY:
         return event.discharge_at
     return event.occurred_at if event.trigger == "A03" else None
 
@@ -70,9 +73,10 @@ def standing(events: Sequence[AdtEvent], profile: FeedProfile) -> Standing:
     said = [
         n
         for n, event in enumerate(events)
-        if (event.trigger == "A03" or isinstance(event.discharge_at, datetime))
+        if (
+            event.trigger == "A03" or (event.trigger in _MAY_SAY and isinstance(event.discharge_at, datetime))
+        )
         and n not in found.undone
-        and discharge_time(event)
     ]
     if said or "A13" in triggers:
         _undo_discharges(found, said, profile)
@@ -109,31 +113,36 @@ def _undo_pairs(found: Standing, trigger: str) -> None:
 def _undo_discharges(found: Standing, said: Sequence[int], profile: FeedProfile) -> None:
     events = found.events
     ends = [n for n in said if _ends(events[n], found, profile)]
-    cancels = sorted((reach(events, n), n) for n in range(len(events)) if _resumes(found, n, profile))
-    for end, n in cancels:
+    cancels = [n for n, event in enumerate(events) if event.trigger == "A13" or _is_null(event, profile)]
+    for end, n in sorted((reach(events, n), n) for n in cancels if n not in found.undone):
         if any(found.resumed <= discharge < end for discharge in ends):
             found.resumed_by.add(n)
         # A null PV1-45 where there is none to take back is the habit of a feed, and says nothing.
         if events[n].trigger == "A13" or any(found.resumed <= discharge < end for discharge in said):
             found.resumed = max(found.resumed, end)
     _admitted_again(found, [n for n in ends if n >= found.resumed])
-    stand = [n for n in said if n >= found.resumed]
-    gone = said[: len(said) - len(stand)]
-    withdrawn = {at for n in gone if (at := discharge_time(events[n]))}
+    found.discharges = [n for n in said if n >= found.resumed]
+    if cancels or found.resumed:
+        _drop_echoes(found, [n for n in said if n < found.resumed], cancels)
+
+
+def _drop_echoes(found: Standing, gone: Sequence[int], cancels: Sequence[int]) -> None:
+    """An update after the cancel that still carries the cancelled PV1-45 has not heard of the cancel."""
+    events = found.events
+    withdrawn: set[Time] = {discharge_time(events[n]) for n in gone}
     # PV1-45 of an A13 is the time it takes back.
-    withdrawn |= {stale for _, n in cancels if isinstance(stale := events[n].discharge_at, datetime)}
-    withdrawn -= {at for n in stand if events[n].trigger == "A03" and (at := discharge_time(events[n]))}
-    # An update after the cancel that still carries the cancelled PV1-45 has not heard of the cancel.
-    found.echoes = {n for n in stand if events[n].trigger != "A03" and discharge_time(events[n]) in withdrawn}
-    found.discharges = [n for n in stand if n not in found.echoes]
+    withdrawn |= {events[n].discharge_at for n in cancels if isinstance(events[n].discharge_at, datetime)}
+    withdrawn -= {discharge_time(events[n]) for n in found.discharges if events[n].trigger == "A03"}
+    found.echoes = {
+        n for n in found.discharges if events[n].trigger != "A03" and events[n].discharge_at in withdrawn
+    }
+    found.discharges = [n for n in found.discharges if n not in found.echoes]
     found.undone.update(n for n in gone if events[n].trigger == "A03")
 
 
-def _resumes(found: Standing, n: int, profile: FeedProfile) -> bool:
-    """Whether the event takes discharges back: an A13, or an A08 whose PV1-45 is the explicit null."""
-    event = found.events[n]
-    null = event.trigger == "A08" and event.discharge_at is None and profile.null_discharge_undoes
-    return (null or event.trigger == "A13") and n not in found.undone
+def _is_null(event: AdtEvent, profile: FeedProfile) -> bool:
+    """Whether an update takes the discharge back: by the explicit null in PV1-45."""
+    return event.discharge_at is None and event.trigger == "A08" and profile.null_discharge_undoes
 
 
 def _ends(event: AdtEvent, found: Standing, profile: FeedProfile) -> bool:

@@ -92,6 +92,8 @@ class AdtEvent(Struct, frozen=True, gc=False, omit_defaults=True):
     `occurred_at` is the event time by the precedence of its trigger; `recorded_at` is EVN-2, else MSH-7, else
     arrival; `stated_at` is EVN-6 where valued; `created_at` is MSH-7, else arrival; `received_at` the arrival
     and never decides anything but what was known when.
+
+    `observation` is what PV1-2 and PV1-18 say together: UNSET where an outpatient class comes without PV1-18.
     """
 
     event_id: str
@@ -118,7 +120,7 @@ class AdtEvent(Struct, frozen=True, gc=False, omit_defaults=True):
     prior_account: VisitKey | None = None
     prior_visit: VisitKey | None = None
     patient_class: Text = UNSET
-    observation: bool = False
+    observation: bool | UnsetType = UNSET
     admission_type: Text = UNSET
     admit_source: Text = UNSET
     hospital_service: Text = UNSET

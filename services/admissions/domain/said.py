@@ -56,7 +56,9 @@ class Said:
         """PV1-2; where it is empty or unknown the event that changes the state also changes the class."""
         implied = BY_EVENT.get(event.trigger) if effective else None
         if stated := stated_class(event):
-            observation = event.observation
+            # PV1-18, often the only sign of observation, may be empty in later messages of the same class.
+            same = self._observation if stated == self._class else False
+            observation = same if event.observation is UNSET else event.observation
             if stated == self._class and observation == self._observation and not implied:
                 return
             self._class, self._observation = stated, observation

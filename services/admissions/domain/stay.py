@@ -95,22 +95,19 @@ def _started_at(stand: Standing) -> datetime | None:
 
 def _admit_learned(stand: Standing, begun: datetime) -> datetime | None:
     """When both were known: that the patient was admitted, and at this time. None where no message admits him."""
-    admissions = stand.standing(ADMITS)
-    if all(event.trigger == "A04" for event in admissions):
-        return None
-    said = [
-        event.received_at
-        for n, event in enumerate(stand.events)
-        if n not in stand.undone
-        and (
-            event.admit_at == begun
-            or (event.trigger in ADMITS and begun in (event.occurred_at, event.stated_at, event.recorded_at))
-        )
-    ]
-    return max(
-        min(event.received_at for event in admissions if event.trigger != "A04"),
-        min(said, default=admissions[0].received_at),
-    )
+    admitted: datetime | None = None
+    said: datetime | None = None
+    for n, event in enumerate(stand.events):
+        if n in stand.undone:
+            continue
+        arrived, admits = event.received_at, event.trigger in ADMITS
+        if admits and event.trigger != "A04" and (admitted is None or arrived < admitted):
+            admitted = arrived
+        if event.admit_at == begun or (
+            admits and begun in (event.occurred_at, event.stated_at, event.recorded_at)
+        ):
+            said = arrived if said is None or arrived < said else said
+    return max(admitted, said or admitted) if admitted else None
 
 
 def _discharge_learned(stand: Standing, left: datetime) -> datetime:
@@ -163,8 +160,9 @@ def _flags(found: Walk, stand: Standing, begun: datetime | None, left: datetime 
     flags = found.flags | stand.flags
     if left:
         for n in stand.discharges:
-            if discharge_time(stand.events[n]) == left:
-                flags |= _SAYS_WHEN.intersection(stand.events[n].flags)
+            event = stand.events[n]
+            if event.flags and discharge_time(event) == left:
+                flags |= _SAYS_WHEN.intersection(event.flags)
         if begun and left < begun:
             flags.add("implausible_time")
-    return tuple(sorted(flags))
+    return tuple(sorted(flags)) if flags else ()

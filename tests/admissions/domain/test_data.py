@@ -240,6 +240,17 @@ class TestClass:
             == "B"
         )
 
+    def test_observation_is_remembered(self) -> None:
+        """PV1-18 may be empty in later messages; another class or another PV1-18 ends it."""
+        begun = an_event("A04", "05 08:30", pv1_2="O", observation=True)
+        silent = an_event("A03", "06 08:30", pv1_2="O", observation=UNSET)
+        assert visit(begun, silent).care_class == "observation"
+        assert (
+            visit(begun, an_event("A03", "06 08:30", pv1_2="O", observation=False)).care_class == "outpatient"
+        )
+        assert visit(begun, an_event("A06", "06 08:30", observation=UNSET)).care_class == "inpatient"
+        assert visit(begun, an_event("A08", "06 08:30", pv1_2=UNSET)).care_class == "observation"
+
     def test_an_update_that_changes_the_class(self) -> None:
         """It should have its own event, and real feeds use the A08."""
         found = visit(A01, an_event("A08", "06 09:00", pv1_2="O", observation=True))
