@@ -41,6 +41,21 @@ def test_the_last_item_done_resolves_it() -> None:
     assert reconcile(TEAM, done, ripe([], NOW), at(99), NOW) is None
 
 
+def test_a_list_that_was_never_empty_is_one_run() -> None:
+    """At one instant one item ends and another begins; in whichever batch each comes, the run goes on."""
+    first = reconcile(TEAM, None, ripe([at(80)], NOW), None, NOW)
+    together = reconcile(TEAM, first, ripe([at(90), at(90)], NOW), at(90), NOW)
+    done = reconcile(TEAM, first, ripe([], NOW), at(90), NOW)
+    resumed = reconcile(TEAM, done, ripe([at(90), at(90)], NOW), None, NOW)
+
+    assert together is not None
+    assert resumed is not None
+    assert ("firing", at(80), None, 2, 1) == (
+        resumed.status, resumed.raised_at, resumed.ended_at, resumed.items, resumed.generation,
+    )  # fmt: skip
+    assert resumed.alert_id == together.alert_id
+
+
 def test_items_of_the_settle_window_wait() -> None:
     """Not before its end."""
     assert reconcile(TEAM, None, ripe([at(80.2)], at(80.1)), None, at(80.1)) is None

@@ -53,7 +53,11 @@ def reconcile(
     `last` is the alert of the latest run, ended or not; `ended_at` is the arrival of what ended the last item.
     """
     if last is None or not last.standing:
-        return _first(team, last.generation + 1 if last else 1, found) if found else None
+        if not found:
+            return None
+        if last is not None and last.ended_at is not None and found.first <= last.ended_at:
+            return _resumed(last, found)
+        return _first(team, last.generation + 1 if last else 1, found)
     if not found:
         if ended_at is None or ended_at <= last.raised_at:
             ended_at = max(now, last.raised_at)
@@ -78,6 +82,20 @@ def _first(team: Team, run: int, found: Ripe) -> Alert:
         told_of=1,
     )
     return _acknowledged(alert, team)
+
+
+def _resumed(row: Alert, found: Ripe) -> Alert:
+    """There was no instant without an item: what ended the last and what began the next came in two batches."""
+    revision = row.revision + 1
+    return replace(
+        row,
+        status=ACKNOWLEDGED if row.acknowledged_at else FIRING,
+        ending=None,
+        ended_at=None,
+        items=found.items,
+        revision=revision,
+        told_of=revision,
+    )
 
 
 def _ended(row: Alert, ended_at: datetime) -> Alert:
