@@ -146,6 +146,8 @@ def test_the_order_of_arrival_decides_nothing_that_stands(
 ) -> None:
     """Messages that arrive one after the other, in any order and some of them twice, end in the same rows."""
     until = MONDAY + timedelta(days=20)
+    if any(b"|Y\r" in (line.adt or b"") for line in lines):
+        arrival = MONDAY + timedelta(hours=170)  # a death that lies after its report is dated by the report
     shuffled = [*lines, *rng.sample(lines, min(3, len(lines)))]
     rng.shuffle(shuffled)
 
