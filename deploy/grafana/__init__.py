@@ -1,0 +1,1 @@
+"""Grafana: what it is provisioned with, and the dashboard, which generate.py writes from the metric catalogue."""

@@ -1,0 +1,45 @@
+"""`python -m deploy.topics` writes deploy/topics.yaml from schemas/topics.py, where the topics are declared."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schemas.topics import TOPICS, Topic
+
+FILE = Path(__file__).with_name("topics.yaml")
+HEADER = """\
+# The topics of Baton, for whoever runs Kafka. Written from schemas/topics.py by `python -m deploy.topics`: not by hand.
+# compose.yaml makes them in a step of its own (topics). On another cluster make them so, with as many replicas as it
+# keeps of its own topics, before Baton starts: a process waits for its topics, and makes none.
+#
+# key: visit and patient are opaque ids of Baton's own. config: of a compacted topic the latest record of each key stays
+# for ever; of any other one, records stay for retention.ms. readers: Baton's; anybody else may read too.
+"""
+
+
+def document() -> str:
+    """Give the file as it should be."""
+    said = {"topics": [_topic(topic) for topic in TOPICS]}
+    return HEADER + yaml.safe_dump(said, sort_keys=False, width=110, allow_unicode=True)
+
+
+def _topic(topic: Topic) -> dict[str, Any]:
+    kept = (
+        {"cleanup.policy": "compact"}
+        if topic.compacted
+        else {"cleanup.policy": "delete", "retention.ms": topic.retention_ms}
+    )
+    return {
+        "name": topic.name,
+        "carries": topic.carries,
+        "key": topic.key,
+        "partitions": topic.partitions,
+        "config": kept,
+        "owner": topic.written_by,
+        "readers": list(topic.read_by),
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(document(), encoding="utf-8")
