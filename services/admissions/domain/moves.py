@@ -7,7 +7,7 @@ from services.admissions.domain.cancels import Standing
 from services.admissions.domain.construct import construct
 from services.admissions.domain.model import AdtEvent, Place, Text
 from services.admissions.domain.order import reach
-from services.admissions.domain.states import ADMITTED, DISCHARGED, LIVING_IN, REGISTERED
+from services.admissions.domain.states import DISCHARGED, LIVING_IN
 
 _NOWHERE = Place()
 
@@ -27,7 +27,9 @@ class Moves:
         self._found: dict[tuple[datetime, str], Transfer] = {}
         self._learned: dict[_Move, datetime] = {}
 
-    def follow(self, at: datetime, n: int, before: VisitState | None, after: VisitState | None) -> None:
+    def follow(
+        self, at: datetime, n: int, before: VisitState | None, after: VisitState | None, *, converted: bool
+    ) -> None:
         """Follow one event, which took the visit from one state to another."""
         event = self._stand.events[n]
         place = _stated(event)
@@ -36,7 +38,7 @@ class Moves:
                 return
             if place is not None:
                 self._transferred(at, n, place, admitted=before in LIVING_IN)
-        elif event.trigger in ("A01", "A06") and before is REGISTERED and after is ADMITTED:
+        elif converted:
             self._hand_over(at, event, self._origin(event), place or self.place or _NOWHERE)
         elif event.trigger == "A12" and self._moved_by >= reach(self._stand.events, n):
             return

@@ -81,7 +81,7 @@ def walk(stand: Standing, profile: FeedProfile) -> Walk:
         if event.trigger not in _TO_COME or before in _AHEAD:
             found.said.take(event, effective=effective, moved=found.state is not before)
             _admit(found, at, event.trigger, before)
-            found.moves.follow(at, n, before, found.state)
+            found.moves.follow(at, n, before, found.state, converted=_converted(found, event.trigger, before))
     return found
 
 
@@ -178,6 +178,16 @@ def _snapshot(found: Walk, n: int) -> VisitState:
         return DISCHARGED
     stated = stated_class(found.stand.events[n]) or found.said.patient_class
     return ADMITTED if admitted_class(stated) else REGISTERED
+
+
+def _converted(found: Walk, trigger: str, before: VisitState | None) -> bool:
+    """Whether somebody who was here already was admitted.
+
+    A visit first seen by an update just before its A01 may have been one to come: then nobody hands over.
+    """
+    if before is not REGISTERED or found.state is not ADMITTED:
+        return False
+    return trigger == "A06" or (trigger == "A01" and (found.said.emergency or not found.gap))
 
 
 def _admit(found: Walk, at: datetime, trigger: str, before: VisitState | None) -> None:

@@ -453,6 +453,13 @@ class TestMoves:
         assert len(visit(TestAdmittedAt.begun, stays).transfers) == 1
         assert visit(admitted).transfers == ()
 
+    def test_expected_and_admitted(self) -> None:
+        """An update just before the A01 is no visit to hand over from; the emergency department is."""
+        admitted = an_event("A01", "05 08:30", pv1_3="4W")
+        for pv1_2 in ("P", "O", UNSET):
+            assert visit(an_event("A08", "05 08:25", pv1_2=pv1_2, pv1_3="DAY"), admitted).transfers == ()
+        assert len(visit(an_event("A08", "05 08:25", pv1_2="E", pv1_3="ED"), admitted).transfers) == 1
+
     def test_first_seen_by_an_update(self) -> None:
         """From then on the visit is known, and its next transfer is a handoff."""
         update = an_event("A08", "06 09:00", pv1_3="4W")

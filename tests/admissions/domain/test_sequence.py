@@ -14,7 +14,7 @@ GAPS: Final = {(before, trigger) for before, trigger, word in CELLS if "+" in wo
 COLUMNS: Final = sorted({trigger for _, trigger in NEXT})
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=8), st.sampled_from(["I", "E"]))
 def test_as_the_table_says(triggers: list[str], pv1_2: str) -> None:
     """Each message recorded as it happens, one class throughout, no PV1-44; the last state and the gap agree."""
