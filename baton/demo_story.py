@@ -41,7 +41,7 @@ def tell(template: str, *, start: datetime, run: int) -> Iterator[Chapter]:
 
 
 def _chapter(heading: re.Match[str], lines: list[str], start: datetime, run: int) -> Chapter:
-    text = _TIME.sub(lambda match: _hl7_time(match, start), "\n".join(lines)).replace("{run}", str(run))
+    text = _TIME.sub(lambda match: _hl7_time(match, start), "\r".join(lines)).replace("{run}", str(run))
     return Chapter(_span(heading["after"]), heading["text"], tuple(frames.split(text.encode())))
 
 

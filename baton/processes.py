@@ -66,16 +66,20 @@ async def end(process: Process, by: signal.Signals = signal.SIGTERM, *, within: 
     """Ask a child to end, and kill it when it has not done so `within` seconds."""
     if process.returncode is not None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(by)
-        process.send_signal(signal.SIGCONT)
+    _signal(process, by)
+    _signal(process, signal.SIGCONT)
     try:
         async with asyncio.timeout(within):
             await process.wait()
     except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _signal(process, signal.SIGKILL)
         await process.wait()
+
+
+def _signal(process: Process, what: signal.Signals) -> None:
+    # Process.send_signal() looks first whether the child has ended, and takes its end from asyncio's watcher.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, what)
 
 
 async def wait_ready(

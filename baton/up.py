@@ -159,7 +159,12 @@ class System:
 
     async def _prepare(self) -> None:
         """Bring schema, topics and clock to where the services need them."""
-        applied = await ground.migrate(self.addresses)
+        try:
+            applied = await ground.migrate(self.addresses)
+        except Trouble as trouble:
+            if self._postgres is None:
+                raise
+            raise Trouble(f"{trouble} For an empty start, move {self.home.path} away.") from None
         if applied:
             self.console.say("baton", f"database schema: {len(applied)} migrations applied")
         self._clock = await ground.set_clock(self.addresses, self.options.clock)

@@ -37,5 +37,5 @@ def test_times_are_counted_from_the_start() -> None:
     assert chapter.after == timedelta(seconds=6)
     assert chapter.text == "It begins."
     assert chapter.messages == (
-        b"MSH|^~\\&|A|B|||20260304120006+0000||ADT^A01|7|P|2.5\nEVN|A01|20260302120000+0000",
+        b"MSH|^~\\&|A|B|||20260304120006+0000||ADT^A01|7|P|2.5\rEVN|A01|20260302120000+0000",
     )

