@@ -73,12 +73,12 @@ class Process:
     async def ready(self) -> bool:
         return (await self.get("/readyz")).status_code == 200
 
-    async def ended(self, within: float = 10) -> int:
+    async def ended(self, within: float = 60) -> int:
         return await asyncio.wait_for(asyncio.to_thread(self.child.wait), within)
 
     async def stopped(self) -> int:
         self.child.send_signal(signal.SIGTERM)
-        return await self.ended()
+        return await self.ended(within=15)
 
 
 Start = Callable[..., Process]
@@ -256,7 +256,7 @@ async def test_a_loop_that_breaks_ends_the_process(on_both: ServiceSettings, sta
     """Nothing limps on: exit code 1, and the log says what broke but not its words."""
     process = start(on_both, break_after=0.5)
 
-    assert await process.ended(30) == 1
+    assert await process.ended() == 1
     assert "ValueError" in process.lines()[-1]["error"]
     assert "SMITH" not in process.log.read_text()
 
@@ -327,7 +327,7 @@ async def test_killed_at_any_moment_nothing_is_lost_or_doubled(on_both: ServiceS
     await until(process.ready)
     async with Load(on_both):
         # The embedded broker takes its time to give a dead member's partitions to the next.
-        for _ in range(5 if on_both.kafka_idempotence else 2):
+        for _ in range(4 if on_both.kafka_idempotence else 2):
             await asyncio.sleep(chance.uniform(0.05, 1.0))
             process.child.kill()
             await process.ended()
