@@ -1,13 +1,16 @@
 """What every message on Kafka is made of: frozen, tolerant of newer fields, silent about values in errors."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 
 
-def _to_utc(value: Any) -> Any:
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from None
 
 
 def iso(instant: datetime) -> str:
@@ -18,7 +21,7 @@ def iso(instant: datetime) -> str:
 
 Instant = Annotated[
     AwareDatetime,
-    BeforeValidator(_to_utc),
+    AfterValidator(_to_utc),
     PlainSerializer(iso, return_type=str, when_used="json"),
 ]
 """A point in time: always aware, UTC inside, ISO 8601 ending in Z on the wire."""
