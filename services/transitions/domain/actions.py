@@ -40,6 +40,8 @@ def read_action(value: bytes, at: datetime) -> Read | Refusal:
         action = ACTION.validate_json(value)
     except ValidationError as error:
         return _refusal(error)
+    if holding := next((name for name, said in action if isinstance(said, str) and "\0" in said), None):
+        return Refusal("invalid_action", f"{holding} holds a NUL, which is no text", holding)
     if isinstance(action, AlertAcknowledged) and action.visit is None and action.kind != "late_known":
         return Refusal("invalid_action", "visit is missing: only late_known may leave it out", "visit")
     occurred_at: datetime = getattr(action, "occurred_at", None) or at
