@@ -93,7 +93,7 @@ async def migrate(addresses: Addresses) -> list[str]:
 
 async def ensure_topics(addresses: Addresses) -> None:
     """Create the topics that are missing."""
-    specs = [kafka.TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms) for t in TOPICS]
+    specs = [kafka.TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, t.max_bytes) for t in TOPICS]
     try:
         await kafka.ensure_topics(settings_of(addresses), specs)
     except kafka.KafkaAwayError as error:

@@ -12,6 +12,8 @@ CARE_ALERTS = "care.alerts"
 
 _WEEK_MS = 7 * 24 * 3600 * 1000
 _MONTH_MS = 30 * 24 * 3600 * 1000
+_WITH_HEADERS = 2 * 1024 * 1024
+"""A refused message of the largest size has our headers on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Topic:
     written_by: str
     read_by: tuple[str, ...]
     carries: str
+    max_bytes: int | None = None
+    """The largest record; None: the broker's own limit."""
 
 
 TOPICS = (
@@ -40,7 +44,7 @@ TOPICS = (
     ),
     Topic(
         ADT_REJECTED, 1, "as received", False, _MONTH_MS, "admissions", (),
-        "the original bytes of a refused message; code and position in headers",
+        "the original bytes of a refused message; code and position in headers", _WITH_HEADERS,
     ),
     Topic(
         CARE_ACTIONS, 6, "any, best none", False, _WEEK_MS,
@@ -49,14 +53,14 @@ TOPICS = (
     ),
     Topic(
         CARE_REJECTED, 1, "as received", False, _MONTH_MS, "transitions", (),
-        "the original bytes of a refused action; code in headers",
+        "the original bytes of a refused action; code in headers", _WITH_HEADERS,
     ),
     Topic(
-        CARE_TRANSITIONS, 6, "patient", True, _WEEK_MS, "transitions", ("notifications",),
+        CARE_TRANSITIONS, 6, "patient", False, _MONTH_MS, "transitions", ("notifications",),
         "episodes and deadlines as they now stand",
     ),
     Topic(
-        CARE_ALERTS, 6, "patient", True, _WEEK_MS, "notifications", (),
+        CARE_ALERTS, 6, "patient", False, _MONTH_MS, "notifications", (),
         "alerts as they now stand",
     ),
 )  # fmt: skip

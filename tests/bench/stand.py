@@ -83,7 +83,8 @@ class Servers:
         ground = Ground(database_url, self.kafka.bootstrap_servers, prefix)
         await migrate(database_url)
         await ensure_topics(
-            ground.settings, [TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms) for t in TOPICS]
+            ground.settings,
+            [TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, t.max_bytes) for t in TOPICS],
         )
         return ground
 
