@@ -25,17 +25,19 @@ def document() -> str:
 
 
 def _topic(topic: Topic) -> dict[str, Any]:
-    kept = (
+    config: dict[str, Any] = (
         {"cleanup.policy": "compact"}
         if topic.compacted
         else {"cleanup.policy": "delete", "retention.ms": topic.retention_ms}
     )
+    if topic.max_bytes is not None:
+        config["max.message.bytes"] = topic.max_bytes
     return {
         "name": topic.name,
         "carries": topic.carries,
         "key": topic.key,
         "partitions": topic.partitions,
-        "config": kept,
+        "config": config,
         "owner": topic.written_by,
         "readers": list(topic.read_by),
     }

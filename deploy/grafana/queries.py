@@ -23,8 +23,11 @@ def per_second(name: str, *by: str) -> str:
 
 
 def in_an_hour(name: str, *by: str) -> str:
-    """How often something happened in the hour before."""
-    return f"sum{_by(name, 'counter', by)} (increase({name}[1h]))"
+    """How often something happened in the hour before.
+
+    A counter of ours begins with its first event, which increase() does not see: what is new counts as it stands.
+    """
+    return f"sum{_by(name, 'counter', by)} (({name} unless {name} offset 1h) or increase({name}[1h]))"
 
 
 def largest(name: str, *by: str) -> str:

@@ -1,6 +1,7 @@
 """compose.yaml as the tests read it: YAML, with the variables of deploy/env.example put in."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,21 @@ def example() -> dict[str, str]:
 
 
 def project() -> dict[str, Any]:
-    """The file as Compose sees it under deploy/env.example."""
-    said = example()
+    """The file as Compose sees it under deploy/env.example: read first, then each variable put in."""
+    found: dict[str, Any] = _put_in(yaml.safe_load(FILE.read_text("utf-8")), example())
+    return found
 
-    def put(match: re.Match[str]) -> str:
-        given = said.get(match["name"], "")
-        return given or (match["rest"] if match["how"] == ":-" else "")
 
-    loaded: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(put, FILE.read_text("utf-8")))
-    return loaded
+def _put_in(node: Any, said: Mapping[str, str]) -> Any:
+    if isinstance(node, dict):
+        return {key: _put_in(value, said) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_put_in(value, said) for value in node]
+    if isinstance(node, str):
+        return _VARIABLE.sub(
+            lambda match: said.get(match["name"]) or (match["rest"] if match["how"] == ":-" else ""), node
+        )
+    return node
 
 
 def services() -> dict[str, dict[str, Any]]:

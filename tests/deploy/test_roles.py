@@ -39,6 +39,9 @@ WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('baton', 'admissions', 'transiti
   AND (has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
        OR has_any_column_privilege($1, c.oid, 'INSERT, UPDATE'))
 """
+SCHEMAS = """
+SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')
+"""
 TABLES = """
 SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1
 """
@@ -97,6 +100,17 @@ async def test_a_service_may_write_its_own_schema_and_its_progress_and_nothing_e
 
     assert len(own) > 3
     assert writable == own | SHARED
+
+
+async def test_every_schema_is_a_service_of_its_own_or_the_shared_one(granted: str) -> None:
+    """A service whose schema a migration makes has its role in roles.sql and its rights in grants.sql."""
+    db = await asyncpg.connect(granted)
+    try:
+        schemas = {row["nspname"] for row in await db.fetch(SCHEMAS)}
+    finally:
+        await db.close()
+
+    assert schemas == {"baton", *(role.removeprefix("baton_") for role in ROLES.values())}
 
 
 async def test_a_service_cannot_read_another_schema_nor_make_one(granted: str) -> None:
