@@ -51,7 +51,8 @@ demo: $(STAMP) ## Start the whole system with a demo hospital, until Ctrl-C; no 
 lock: $(STAMP) ## Write requirements*.txt again from pyproject.toml (UPGRADE=1 moves to newer releases)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded --extra dev pyproject.toml --output-file requirements-dev.txt
 	@$(COMPILE) --extra embedded --constraint requirements-dev.txt pyproject.toml --output-file requirements.txt
-	@echo "lock: requirements.txt and requirements-dev.txt written"
+	@$(COMPILE) --constraint requirements-dev.txt pyproject.toml --output-file deploy/requirements.txt
+	@echo "lock: requirements.txt, requirements-dev.txt and deploy/requirements.txt written"
 
 format: $(STAMP) ## Let ruff format and fix what it can
 	@$(BIN)/ruff format .

@@ -82,7 +82,6 @@ def absorb(registers: Registers | None, event: AdtEvent) -> Registers:
         value = getattr(person, name)
         old = getattr(known, name)
         if value is not UNSET and (old is None or order > old.order):
-            # A later message with the same value changes nothing that anybody can see.
             changes[name] = register(order, value)
     changes |= _death(known, event, order)
     if not changes and registers is not None:
@@ -92,17 +91,25 @@ def absorb(registers: Registers | None, event: AdtEvent) -> Registers:
 
 def _death(known: Registers, event: AdtEvent, order: OrderKey) -> dict[str, Any]:
     person = event.person
-    dated = isinstance(person.death_at, datetime)
     changes: dict[str, Any] = {}
-    said = True if dated or person.dead is True else False if person.dead is not UNSET else None
+    said = (
+        True
+        if isinstance(person.death_at, datetime) or person.dead is True
+        else False
+        if person.dead is not UNSET
+        else None
+    )
     if said is None and person.death_at is None:
         said = False
     if said is None:
         return changes
     if known.dead is None or order > known.dead.order:
         changes["dead"] = _Dead(order, said)
-    if dated and (known.death_at is None or order > known.death_at.order):
-        changes["death_at"] = _Instant(order, person.death_at)  # type: ignore[arg-type]
+    # Who is said to live has no time of death either, whatever an earlier mistake said.
+    at = person.death_at if isinstance(person.death_at, datetime) else None
+    timed = person.death_at is not UNSET or not said
+    if timed and (known.death_at is None or order > known.death_at.order):
+        changes["death_at"] = _Instant(order, at)
     if said:
         if known.death_reported is None or order < known.death_reported:
             changes["death_reported"] = order

@@ -298,6 +298,12 @@ class TestPlan:
         assert state(undo, an_event("A01", "05 08:30")) == "admitted"
         assert state(undo, an_event("A01", "05 08:30", recorded="02 08:00")) == "admitted"
 
+    def test_a_plan_of_the_other_kind(self) -> None:
+        """It is taken back too, but only what was recorded by then."""
+        undo = an_event("A27", "03 08:00")
+        assert state(undo, an_event("A05", "02 08:00", stated="04 08:00")) == "cancelled"
+        assert state(undo, an_event("A05", "03 09:00", stated="02 08:00")) == "planned"
+
     def test_a_plan_told_twice(self) -> None:
         """One A38 is enough, and the plan is no evidence any more."""
         found = visit(an_event("A05", "01 08:00"), an_event("A05", "02 08:00"), an_event("A38", "03 08:00"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.admissions.domain.identity import (
@@ -104,6 +104,7 @@ _MERGES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_MERGES, max_size=5))
 def test_any_order_gives_the_same(merges: list[AdtEvent]) -> None:
     """Nobody stands for somebody who is retired; every merge is done or refused."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.admissions.domain.model import AdtEvent, NextOfKin, Phone
-from services.admissions.domain.person import Registers, absorb, combine, person
+from services.admissions.domain.person import Registers, absorb, alike, combine, person
 from tests.admissions.domain.builders import an_event, on, said
 
 
@@ -82,6 +82,13 @@ class TestDeath:
         assert "death" not in known(told("19 09:00", dead=True), told("20 09:00", **alive))
         assert "death" in known(told("20 09:00", dead=True), told("19 09:00", **alive))
 
+    def test_a_time_deleted(self) -> None:
+        """The death stands, its time is that of the first report; an old mistake lends it none."""
+        report, null = told("19 09:00", death_at=on("18 11:00")), told("20 09:00", dead=True, death_at=None)
+        assert known(report, null)["death"].at == on("19 09:00")
+        alive, again = told("20 09:00", dead=False), told("21 09:00", dead=True)
+        assert known(report, alive, again)["death"].at == on("19 09:00")
+
     def test_a_corrected_time(self) -> None:
         """The last one said."""
         first, second = told("19 09:00", death_at=on("18 11:00")), told("20 09:00", death_at=on("18 10:00"))
@@ -95,6 +102,16 @@ def test_nothing_new_is_the_same_object() -> None:
     assert absorb(registers, event) is registers
     assert absorb(registers, an_event("A08", "06 09:00")) is registers
     assert absorb(registers, told("04 09:00", name="OLD, NAME")) is registers
+
+
+def test_alike() -> None:
+    """The same said later tells nothing new; other words, or a death known earlier, do."""
+    begun = heard(told("05 09:00", name="TESTCASE, ALPHA"))
+    assert alike(begun, absorb(begun, told("06 09:00", name="TESTCASE, ALPHA")))
+    assert not alike(begun, absorb(begun, told("06 09:00", name="TESTCASE, BETA")))
+    assert not alike(begun, absorb(begun, told("06 09:00", sex="F")))
+    assert not alike(begun, absorb(begun, told("06 09:00", dead=True)))
+    assert not alike(None, begun)
 
 
 def test_one_identifier_alone() -> None:
@@ -136,6 +153,7 @@ _EVENTS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_EVENTS, max_size=4))
 def test_the_order_of_hearing_does_not_matter(events: list[AdtEvent]) -> None:
     """Nor does repetition, nor which identifier a thing was said under."""
@@ -147,6 +165,7 @@ def test_the_order_of_hearing_does_not_matter(events: list[AdtEvent]) -> None:
             assert combine(heard(*shuffled[:cut]), heard(*shuffled[cut:])) == once
 
 
+@settings(deadline=None)
 @given(st.lists(_EVENTS, max_size=3), st.lists(_EVENTS, max_size=3), st.lists(_EVENTS, max_size=3))
 def test_combining_is_a_semilattice(one: list[AdtEvent], two: list[AdtEvent], three: list[AdtEvent]) -> None:
     """Commutative, associative, idempotent."""
