@@ -34,7 +34,7 @@ def new_system(
 
     @asynccontextmanager
     async def made(starts_at: datetime, **given: Any) -> AsyncIterator[System]:
-        known = {
+        known: dict[str, Any] = {
             "database_url": database,
             "bootstrap_servers": kafka_broker.bootstrap_servers,
             "prefix": topic_prefix,

@@ -9,7 +9,7 @@ from tests.system.stand import System
 
 NEWS = ("reason", "status", "kind", "severity", "due_at", "team", "unit", "raised_at", "ended_at")
 FOLLOWS = {
-    None: {"trigger"},
+    "": {"trigger"},
     "trigger": {"update", "resolve"},
     "update": {"update", "resolve"},
     "resolve": {"trigger"},
@@ -40,15 +40,17 @@ async def complaints(system: System, deliveries: Sequence[Delivery]) -> list[str
 
 def _doubles(subject: str, events: Sequence[dict[str, Any]]) -> list[str]:
     """A message may come twice under its id. Under another id it must be another message, and follow from the last."""
-    found, ids, before = [], {}, None
+    found: list[str] = []
+    ids: set[str] = set()
+    before: dict[str, Any] = {}
     for event in events:
         news = {name: event["data"][name] for name in NEWS}
         if event["id"] in ids:
             continue
-        ids[event["id"]] = news
-        if before is not None and news == before:
+        ids.add(event["id"])
+        if news == before:
             found.append(f"{subject}: said again under the new id {event['id']}: {news}")
-        if event["data"]["reason"] not in FOLLOWS[before and before["reason"]]:
-            found.append(f"{subject}: {event['data']['reason']} after {before and before['reason']}")
+        if event["data"]["reason"] not in FOLLOWS[before.get("reason", "")]:
+            found.append(f"{subject}: {event['data']['reason']} after {before.get('reason', 'nothing')}")
         before = news
     return found

@@ -86,8 +86,7 @@ class Process:
         """What this life of it wrote."""
         return self.life.said()
 
-    @property
-    def started(self) -> bool:
+    def has_started(self) -> bool:
         self.must_live()
         return STARTED in self.said()
 
@@ -132,7 +131,7 @@ class System:
     starts_at: datetime
     settings: dict[str, str] = field(default_factory=dict)
     topics: tuple[TopicSpec, ...] = tuple(
-        TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms) for t in TOPICS
+        TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, t.max_bytes) for t in TOPICS
     )
 
     def __post_init__(self) -> None:
@@ -197,7 +196,7 @@ class System:
         """Start processes, all four unless named, and return when each says that it has started."""
         launched = self.launch(*programs, replica=replica)
         for process in launched:
-            await until(lambda each=process: each.started, f"{process.name} starts")
+            await until(process.has_started, f"{process.name} starts")
 
     async def stop(self, name: str) -> int:
         """Tell a process to stop; gives the code it ends with."""

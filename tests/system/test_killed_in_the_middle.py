@@ -69,14 +69,14 @@ def _shares(victims: list[str], beats: int) -> list[list[str]]:
 
 async def _kill(process: Process, db: "asyncpg.Connection[asyncpg.Record]", rng: Random) -> str:
     """Freeze it at some moment, see whether that is in the middle of a transaction, and kill it; start it again."""
-    await until(lambda: process.started, f"{process.name} is up again")
+    await until(process.has_started, f"{process.name} is up again")
     for _ in range(LOOKS):
         await asyncio.sleep(rng.uniform(0, 0.03))
-        process.child.process.send_signal(SIGSTOP)
-        busy = await db.fetchval(IN_A_TRANSACTION, _local_ports(process.child.process.pid))
+        process.life.process.send_signal(SIGSTOP)
+        busy = await db.fetchval(IN_A_TRANSACTION, _local_ports(process.life.process.pid))
         if busy:
             break
-        process.child.process.send_signal(SIGCONT)
+        process.life.process.send_signal(SIGCONT)
     process.kill()
     process.start()
     return f"{process.name} {'in the middle of a transaction' if busy else 'idle'}"

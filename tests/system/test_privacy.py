@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ async def test_no_patient_value_leaves_in_any_log_metric_key_header_or_message(
         when, data = LATER_DAYS[0]
         await system.send(topics.ADT_INBOUND, [Outgoing(None, data, timestamp_ms=_ms(when))])
         for name in PROCESSES:
-            await until(lambda each=name: _fails(system, each), f"{name} says that Postgres is away")
+            await until(partial(_fails, system, name), f"{name} says that Postgres is away")
         exposed += await _asked(system)
         await asyncio.to_thread(own_postgres.start)
         system.receiver.answer = 204

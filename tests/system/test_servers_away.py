@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -36,7 +37,7 @@ async def test_nothing_is_lost_or_doubled_when_kafka_is_away(
         async with _away(system, "kafka", kafka_broker.stop, kafka_broker.start):
             system.launch()
         for process in system.processes.values():
-            await until(lambda each=process: each.started, f"{process.name} starts when Kafka is there")
+            await until(process.has_started, f"{process.name} starts when Kafka is there")
         await system.play(*first)
         async with _away(system, "kafka", kafka_broker.pause, kafka_broker.resume):
             pass
@@ -67,7 +68,7 @@ async def test_nothing_is_lost_or_doubled_when_postgres_is_away(
         async with _away(system, "postgres", own_postgres.stop, own_postgres.start):
             system.launch()
         for process in system.processes.values():
-            await until(lambda each=process: each.started, f"{process.name} starts when Postgres is there")
+            await until(process.has_started, f"{process.name} starts when Postgres is there")
         await system.play(*first)
         async with _away(system, "postgres", own_postgres.stop, own_postgres.start):
             await system.hand_over(during_the_restart)
@@ -95,7 +96,7 @@ async def _away(
         yield
         gone_at = time.monotonic()
         for name in PROCESSES:
-            await until(lambda each=name: _misses(system, each, server), f"{name} misses {server}")
+            await until(partial(_misses, system, name, server), f"{name} misses {server}")
         while time.monotonic() - gone_at < AWAY:
             for name in PROCESSES:
                 alive = await system.processes[name].ask("/healthz")
@@ -104,7 +105,7 @@ async def _away(
     finally:
         await asyncio.to_thread(come_back)
     for name in PROCESSES:
-        await until(lambda each=name: _ready(system, each), f"{name} is ready again")
+        await until(partial(_ready, system, name), f"{name} is ready again")
 
 
 async def _misses(system: System, name: str, server: str) -> bool:

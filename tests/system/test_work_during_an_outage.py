@@ -1,4 +1,4 @@
-"""Trap 85: whoever did the work while Baton was down is not paged for it when Baton is back."""
+"""Traps 50 and 85: after an outage only what is still owed is told, and nobody is paged for work that was done."""
 
 import json
 import re
@@ -43,6 +43,39 @@ async def _statuses(system: System) -> dict[tuple[str, str], str]:
         "JOIN transitions.visit v USING (visit_id)"
     )
     return {(row["number"], row["kind"]): row["status"] for row in rows}
+
+
+async def test_nobody_is_paged_for_a_handoff_that_was_over_before_it_could_be_missed(
+    new_system: NewSystem,
+) -> None:
+    """Given `deadlines` down, a handoff nobody acknowledged, and the patient moved on after it was due; when it is back,
+    then the handoff is missed, as it was, and only the one to the second unit, which still waits, is told.
+    """
+    async with new_system(DISCHARGED) as system:
+        await system.start("admissions", "transitions", "notifications")
+        told = {"visit": "VMOVED", "mrn": "70003", "admitted": "202601050800"}
+        messages = [
+            adt("A01", control="M1", at="202601050800", **told),
+            adt("A02", control="M2", at="202601091500", unit="ICU", prior_unit="4W", **told),
+            adt("A02", control="M3", at="202601091800", unit="5E", prior_unit="ICU", **told),
+        ]
+        arrived = _ms(DISCHARGED + timedelta(hours=3, minutes=1))
+        await system.send(ADT_INBOUND, [Outgoing(None, one, timestamp_ms=arrived) for one in messages])
+        await system.at_rest()
+        await system.clock(DISCHARGED + timedelta(hours=6))
+        await system.start("deadlines")
+        await system.at_rest()
+        statuses = await system.fetch(
+            "SELECT status, owed, settled_at = due_at AS in_time FROM transitions.deadline ORDER BY due_at"
+        )
+
+    assert [tuple(row) for row in statuses] == [("missed", False, True), ("missed", True, True)]
+    told_of = [
+        event["data"]
+        for event in system.receiver.events()
+        if event["data"]["kind"] == "handoff_ack_unit_missed"
+    ]
+    assert [(one["reason"], one["unit"]) for one in told_of] == [("trigger", "5E")]
 
 
 async def test_nobody_is_paged_for_a_call_that_was_made_while_transitions_was_down(
