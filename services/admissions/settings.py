@@ -25,4 +25,4 @@ class Settings(ServiceSettings):
         try:
             return load_facilities(self.config_dir)
         except FacilitiesError as error:
-            raise SettingsError([str(error)]) from None
+            raise SettingsError([f"{error}."]) from None

@@ -16,4 +16,4 @@ class Settings(ServiceSettings):
         try:
             return Rules(load_protocol(self.protocol, self.config_dir), load_facilities(self.config_dir))
         except (ProtocolError, FacilitiesError) as error:
-            raise SettingsError([str(error)]) from None
+            raise SettingsError([f"{error}."]) from None

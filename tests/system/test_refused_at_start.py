@@ -43,7 +43,7 @@ STARTS = {
     ),
     "a facility in a zone that is nowhere": Start(
         "admissions", "is no IANA time zone",
-        files={"facilities.yaml": "facilities:\n  - {name: NORTH, zone: Mars/Olympus}\n"},
+        files={"facilities.yaml": "facilities:\n  NORTH: {zone: Mars/Olympus}\n"},
     ),
     "a team without a channel": Start(
         "notifications", "contacts.yaml: teams.default names the channel nobody",
