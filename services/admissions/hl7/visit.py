@@ -45,7 +45,7 @@ class Stated(Struct, gc=False):
     """What one PV1 states; everything UNSET where there is no PV1."""
 
     patient_class: Text = UNSET
-    observation: bool = False
+    observation: bool | UnsetType = UNSET
     admission_type: Text = UNSET
     admit_source: Text = UNSET
     hospital_service: Text = UNSET
@@ -86,17 +86,22 @@ def read(pv1: list[str], dialect: Dialect, times: Times, rules: VisitRules, *, m
     )
 
 
-def _class(pv1: list[str], dialect: Dialect, rules: VisitRules) -> tuple[Text, bool]:
-    """PV1-2, and whether it or PV1-18 says observation, for which table 0004 has no code of its own."""
+def _class(pv1: list[str], dialect: Dialect, rules: VisitRules) -> tuple[Text, bool | UnsetType]:
+    """PV1-2, and whether it or PV1-18 says observation, for which table 0004 has no code of its own.
+
+    An outpatient class without PV1-18 says nothing about it.
+    """
     stated = dialect.coded(pv1[2])
     if not stated:
-        return stated, False
+        return stated, UNSET
     word = stated.upper()
     if word in rules.observation_classes:
         return word, True
     code = _CLASS_WORDS.get(word, word)
-    if code != "O" or not pv1[18]:
+    if code != "O":
         return code, False
+    if not pv1[18]:
+        return code, UNSET
     kind = dialect.coded(pv1[18])
     return code, bool(kind) and str(kind).upper() in rules.observation_types
 

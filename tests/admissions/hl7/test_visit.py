@@ -147,7 +147,7 @@ def test_observation_is_known_by_class_or_type(
     """Table 0004 has no code for it: OBS or V, or O with a PV1-18 that says so."""
     event = event_of(a_message(pv1={"f2": patient_class, "f18": patient_type}))
 
-    assert (read, observation) == (event.patient_class, event.observation)
+    assert (read, observation) == (event.patient_class, event.observation is True)
 
 
 def test_what_observation_is_called_is_the_feeds_business():
