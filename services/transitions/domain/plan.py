@@ -141,4 +141,4 @@ def _episode(
 def _verdict_on(stay: Stay, verdicts: Sequence[tuple[UUID, PlannedReadmission]]) -> PlannedReadmission | None:
     """The first inpatient start that counts against this stay, else the first revisit."""
     mine = [verdict for visit_id, verdict in verdicts if visit_id == stay.visit_id]
-    return min(mine, key=lambda v: (v.verdict in readmission.REVISITS, v.at, str(v.visit_id)), default=None)
+    return min(mine, key=lambda v: (v.verdict in readmission.REVISITS, v.at), default=None)

@@ -30,7 +30,7 @@ class History:
         self.facilities = given.facilities
         self.died_at = given.died_at
         known = [(begun, stay) for stay in stays if (begun := begun_at(stay))]
-        known.sort(key=lambda pair: (pair[0], str(pair[1].visit_id)))
+        known.sort(key=lambda pair: (pair[0], *_among_equals(pair[1])))
         self.stays = [stay for _, stay in known]
         self.order = {stay.visit_id: n for n, stay in enumerate(self.stays)}
         self.starts = {stay.visit_id: stay for stay in self.stays if self._counts_as_start(stay)}
@@ -145,6 +145,13 @@ class History:
 
     def _dead_by(self, at: datetime) -> bool:
         return self.died_at is not None and self.died_at <= at
+
+
+def _among_equals(stay: Stay) -> tuple[object, ...]:
+    """Of stays that begin at one instant the one that ended first came first; names decide, never surrogates."""
+    left = left_at(stay)
+    ended = (0, left) if left else (1,)
+    return ended, stay.facility, stay.number or "", stay.authority or "", stay.generation, stay.feed
 
 
 def begun_at(stay: Stay) -> datetime | None:

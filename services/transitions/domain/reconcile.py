@@ -140,6 +140,9 @@ def _episode(
         learned = row.learned_at if standing else cause(planned.learned_at, row.known_at, moment)
         same = (row.status, row.close_reason) == (status, reason)
         known = row.known_at if same else moment.arrival
+    readmission = _readmission(row.readmission if row else None, planned.readmission, moment)
+    if row is not None and _taken_back(row.readmission, readmission):
+        known = moment.arrival
     deadlines: dict[str, DeadlineRow] = {}
     for deadline in planned.deadlines:
         was = row.deadlines.get(deadline.kind) if row else None
@@ -164,12 +167,19 @@ def _episode(
         unit=planned.unit,
         team=planned.team,
         live=planned.live,
-        readmission=_readmission(row.readmission if row else None, planned.readmission, moment),
+        readmission=readmission,
         learned_at=learned,
         known_at=known,
         revision=row.revision if row else 0,
         deadlines=deadlines,
     )
+
+
+def _taken_back(old: PlannedReadmission | None, new: PlannedReadmission | None) -> bool:
+    """Whether a readmission that somebody heard of is none any more, or another one."""
+    if old is None or not old.notice:
+        return False
+    return new is None or not new.notice or new.visit_id != old.visit_id
 
 
 def _readmission(
