@@ -27,6 +27,8 @@ def plan(
     later than `as_of` is not to be opened yet. Shadow and test stays are planned beside the live ones and
     neither sees the other. What someone says they will have done counts for nothing.
     """
+    if not any(stay.moves or stay.discharged_at for stay in stays):
+        return Plan()  # nobody has moved or left
     skew = protocol.engine.clock_skew
     done = [deed for deed in deeds if deed.occurred_at <= deed.at + skew]
     done.sort(key=lambda deed: (deed.occurred_at, deed.at, deed.action_id))
