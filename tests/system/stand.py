@@ -213,6 +213,10 @@ class System:
         """Hand records to Kafka, and return when it has them."""
         await self._producer.send_many(topic, list(records))
 
+    async def hang_up(self) -> None:
+        """Forget the broker that records were sent to; the next ones are sent on a new connection."""
+        await self._producer.stop()
+
     async def clock(self, at: datetime) -> None:
         """It is `at` now."""
         async with self.db() as db:

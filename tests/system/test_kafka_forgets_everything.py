@@ -45,6 +45,7 @@ async def test_a_new_kafka_on_the_old_address_is_told_everything_and_work_goes_o
         # What was applied of the old one says nothing of the new one. This test counts by it, the processes do not.
         await system.execute("UPDATE baton.applied_mark SET applied_offset = NULL")
         before = await _clusters(system)
+        await system.hang_up()
         await asyncio.to_thread(own_kafka.start)
         await system.create_topics()
         await system.play(*second)
@@ -69,6 +70,9 @@ def _forget_everything(broker: KafkaServer) -> None:
         pytest.skip("a container's broker cannot be made new in its place")
     broker.stop(kill=True)
     shutil.rmtree(backend._folder / "data")
+    # As deploy/README.md asks for. Otherwise the first question of any consumer creates topics of one partition.
+    with backend._config.open("a") as config:
+        config.write("auto.create.topics.enable=false\n")
     backend._format()
 
 
