@@ -1,10 +1,11 @@
 """Two doors: visits from `adt.encounters` and actions from `care.actions`; each batch is one transaction."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from pydantic import ValidationError
 
 from schemas import topics
@@ -91,6 +92,7 @@ class Doors:
         return visits, told
 
     async def _take(self, db: Db, visits: dict[UUID, EncounterEvent]) -> None:
+        await store.share_binding(db)
         known = await store.visit_revisions(db, visits)
         patients = {event.patient.patient_id for event in visits.values()}
         patients |= {patient_id for _, patient_id in known.values()}
@@ -152,7 +154,12 @@ class Doors:
         read: Sequence[tuple[Read, Record]],
         refused: list[tuple[UUID, Record, Refusal, datetime]],
     ) -> None:
-        found = await store.visits_by_number(db, {said.visit for said, _ in read if said.visit})
+        numbers = {said.visit for said, _ in read if said.visit}
+        found = await store.visits_by_number(db, numbers)
+        if any(said.visit and not _meant(said, found) for said, _ in read):
+            # Look again behind the visits that are just appearing: they would not see the action, nor we them.
+            await store.hold_binding(db)
+            found = await store.visits_by_number(db, numbers)
         bound: dict[str, tuple[Read, UUID | None]] = {}
         withdrawals: dict[str, Read] = {}
         for said, record in read:
@@ -161,11 +168,7 @@ class Doors:
             elif said.visit is None:
                 await self._acknowledge_list(db, said)
             else:
-                roots = {
-                    row["root_id"]
-                    for row in found.get(said.visit, ())
-                    if said.facility in (None, row["facility"]) and said.authority in (None, row["authority"])
-                }
+                roots = _meant(said, found)
                 if len(roots) > 1:
                     why = Refusal(
                         "ambiguous_visit",
@@ -205,6 +208,15 @@ class Doors:
         mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS) or NEVER
         as_of = dict.fromkeys(arrivals, mark)
         await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals)
+
+
+def _meant(said: Read, found: Mapping[str, Iterable[asyncpg.Record]]) -> set[UUID]:
+    """The visit numbers, by their surrogates, that an action can mean."""
+    return {
+        row["root_id"]
+        for row in found.get(said.visit or "", ())
+        if said.facility in (None, row["facility"]) and said.authority in (None, row["authority"])
+    }
 
 
 async def _raise_marks(db: Db, told: dict[int, AppliedMark]) -> None:

@@ -27,6 +27,14 @@ ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
     facility = excluded.facility, test = excluded.test, revision = excluded.revision, document = excluded.document
 WHERE excluded.revision > v.revision;
 
+-- name: share_binding
+-- Visits appear: until the transaction ends nobody keeps an action as one for a visit not yet known.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('transitions.binding', 0));
+
+-- name: hold_binding
+-- An action is kept as one for a visit not yet known: until the transaction ends no visit appears.
+SELECT pg_advisory_xact_lock(hashtextextended('transitions.binding', 0));
+
 -- name: bind_actions
 -- Actions that waited for one of these visit numbers, where only one visit can be meant.
 UPDATE transitions.action a SET root_id = m.root_id

@@ -84,6 +84,16 @@ async def upsert_visits(db: Db, stays: Sequence[tuple[Stay, bool]]) -> None:
     )
 
 
+async def share_binding(db: Db) -> None:
+    """Keep out, until the transaction ends, whoever keeps an action because its visit is not yet known."""
+    await db.execute(SQL["share_binding"])
+
+
+async def hold_binding(db: Db) -> None:
+    """Let no visit appear until the transaction ends; to be taken before any patient is locked."""
+    await db.execute(SQL["hold_binding"])
+
+
 async def bind_actions(db: Db, numbers: Iterable[str]) -> None:
     """Let actions find the visits they waited for."""
     await db.execute(SQL["bind_actions"], list(numbers))

@@ -59,6 +59,7 @@ def run() -> dict[str, Any]:
 
 async def _measure(servers: Servers) -> dict[str, Any]:
     busy_before = os.getloadavg()[0]
+    await servers.warm()
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     whole = feed.messages(MESSAGES + RATE * SECONDS, seed=SEED, until=until)
     ours = await _ours(servers, whole[:MESSAGES], whole[MESSAGES:])

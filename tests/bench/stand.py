@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from signal import SIGTERM
 from tempfile import mkdtemp
 from typing import Self
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas.topics import ADT_INBOUND, TOPICS
 from services.chassis.kafka import TopicSpec, ensure_topics
@@ -24,6 +25,7 @@ from tests.infra.processes import Child
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 6
+WARM_UP = 10.0
 STARTED = '"event": "started"'
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -87,6 +89,31 @@ class Servers:
             [TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, t.max_bytes) for t in TOPICS],
         )
         return ground
+
+    async def warm(self) -> None:
+        """Let the broker's compiler see some traffic: a hospital's Kafka was not started this minute."""
+        topic = "warm.up"
+        servers = {"bootstrap_servers": self.kafka.bootstrap_servers}
+        settings = ServiceSettings(
+            database_url=self.postgres.dsn, kafka_bootstrap_servers=self.kafka.bootstrap_servers
+        )
+        await ensure_topics(settings, [TopicSpec(topic, PARTITIONS, False, 3_600_000)])
+        producer = AIOKafkaProducer(**servers, acks="all")
+        consumer = AIOKafkaConsumer(
+            topic, **servers, group_id="warm", auto_offset_reset="earliest", enable_auto_commit=False
+        )
+        await producer.start()
+        await consumer.start()
+        try:
+            until = time.monotonic() + WARM_UP
+            while time.monotonic() < until:
+                sent = [await producer.send(topic, bytes(1200), key=os.urandom(16)) for _ in range(300)]
+                await asyncio.gather(*sent)
+                await consumer.getmany(timeout_ms=20, max_records=500)
+                await consumer.commit()
+        finally:
+            await consumer.stop()
+            await producer.stop()
 
     async def settle(self) -> None:
         """Write out what earlier work left in memory, so that the next measurement does not pay for it."""
@@ -158,12 +185,16 @@ def processes(ground: Ground, modules: dict[str, Sequence[str]]) -> Iterator[dic
             running[name] = Process(name, module, ground, folder)
             running[name].wait_ready()
         yield running
+    except BaseException:
+        say(f"what the processes said is in {folder}")
+        raise
+    else:
+        shutil.rmtree(folder)
     finally:
         for process in running.values():
             process.child.send(SIGTERM)
         for process in running.values():
             process.child.end(SIGTERM)
-        say(f"logs of the processes: {folder}")
 
 
 # --- what it costs ------------------------------------------------------------------------------------------

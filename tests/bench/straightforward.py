@@ -182,6 +182,7 @@ def event_of(data: bytes, received_at: datetime) -> AdtEvent:
         visit=VisitKey(said.text("PV1", 19, 4), visit) if visit else None,
         account=VisitKey(said.text("PID", 18, 4), account) if account else None,
         patient_class=said.text("PV1", 2) or UNSET,
+        observation=False if said.text("PV1", 2) else UNSET,
         admission_type=said.text("PV1", 4) or UNSET,
         admit_source=said.text("PV1", 14) or UNSET,
         hospital_service=said.text("PV1", 10) or UNSET,

@@ -256,6 +256,25 @@ async def test_an_action_waits_for_its_visit_and_counts_once(service: Service, d
     assert await service.pool.fetchval("SELECT count(*) FROM transitions.action") == 1
 
 
+async def test_an_action_and_its_visit_that_come_at_once_find_each_other(
+    service: Service, doors: Doors
+) -> None:
+    """Given a hundred visits and a call for each, read by both doors at the same time; then no call is lost."""
+    await at(service, FRIDAY + timedelta(hours=3))
+    call = {"type": "contact_attempted", "channel": "phone", "party": "patient", "outcome": "reached"}
+    coming = []
+    for n in range(100):
+        visit = discharged(visit_id=uuid4(), patient_id=uuid4(), number=f"V{n}")
+        coming.append(doors.on_encounters(service, as_records([visit])))
+        coming.append(
+            doors.on_actions(service, [an_action(FRIDAY + timedelta(hours=2), visit=f"V{n}", **call)])
+        )
+    await asyncio.gather(*coming)
+    rows = await service.pool.fetch("SELECT status, count(*) FROM transitions.deadline GROUP BY status")
+
+    assert dict(rows) == {"met": 200}
+
+
 @pytest.mark.parametrize("order", ["call first", "withdrawal first"])
 async def test_a_withdrawn_action_never_happened(service: Service, doors: Doors, order: str) -> None:
     """Given a call and its withdrawal in any order; then the call is owed."""
