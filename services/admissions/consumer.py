@@ -1,5 +1,6 @@
 """From `adt.inbound` to visits: read each record, keep what it says, bring the visits up to date, once."""
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -42,12 +43,15 @@ CHANGED = metrics.declare(
     "baton_visits_changed_total", "counter", "Visits that changed in something watched.", []
 )
 
+WORTH_PARTING = 200
+"""Events in a batch from which on it is kept in two transactions at once."""
+
 _Item = tuple[AdtEvent, Record, bytes]
 _Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
 
 
 class Inbound:
-    """The handler of `adt.inbound`: a batch of records is one transaction."""
+    """The handler of `adt.inbound`: each patient's part of a batch is kept in one transaction, or comes again."""
 
     def __init__(self, settings: Settings) -> None:
         self.feeds: Feeds = settings.feeds()
@@ -86,18 +90,24 @@ class Inbound:
             items += read
             refusals += refused
         await self._ensure_months(pool, items)
+        async with asyncio.TaskGroup() as lanes:
+            for number, lane in enumerate(_lanes(items)):
+                lanes.create_task(self._keep_all(service, lane, () if number else refusals))
+        async with pool.acquire() as db:
+            await service.marks.write(db, records)
+        service.relay.wake()
+
+    async def _keep_all(self, service: Service, items: Sequence[_Item], refusals: Sequence[_Refusal]) -> None:
         wanted: set[UUID] = set()
         while True:
             try:
-                async with transaction(pool) as db:
+                async with transaction(service.pool) as db:
                     changed, tally = await self._apply(db, items, refusals, wanted)
-                    await service.marks.write(db, records)
             except ledger.SetGrewError as grown:
                 wanted |= grown.patients
             else:
                 break
         self._count(service.registry, tally, refusals, items, changed)
-        service.relay.wake()
 
     async def _apply(
         self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], wanted: set[UUID]
@@ -166,6 +176,16 @@ class Inbound:
             if not applied(event.trigger):
                 counter(UNAPPLIED).labels(event.trigger).inc()
         counter(CHANGED).inc(changed)
+
+
+def _lanes(items: Sequence[_Item]) -> list[list[_Item]]:
+    """A large batch in two parts with different patients: while Postgres works for one, we work for the other."""
+    if len(items) < WORTH_PARTING:
+        return [list(items)]
+    lanes: list[list[_Item]] = [[], []]
+    for item in items:
+        lanes[hash(item[0].patient) % 2].append(item)
+    return lanes
 
 
 def _whole(event: AdtEvent) -> bool:

@@ -16,7 +16,7 @@ from services.admissions.domain.fold import fold
 from services.admissions.domain.identity import merge_facts, survivors
 from services.admissions.domain.model import AdtEvent, PatientKey
 from services.admissions.domain.order import order_key
-from services.admissions.domain.person import Registers, absorb, combine, person
+from services.admissions.domain.person import Registers, absorb, alike, combine, person
 from services.admissions.feeds import DEFAULT, Feeds
 from services.admissions.store import Kept, Member, RootKey, VisitRow
 from services.chassis.postgres import Db
@@ -156,12 +156,15 @@ async def _persons(db: Db, kept: Sequence[Kept], people: Sequence[Member]) -> se
     """Take in what the events say of the persons; give the survivors whose published person changed."""
     by_id = {one.patient_id: one for one in people}
     said: dict[UUID, Registers] = {}
+    news: set[UUID] = set()
     for one in kept:
         if one.patient_id in by_id and one.patient_id is not None:
             before = said.get(one.patient_id, by_id[one.patient_id].registers)
             after = absorb(before, one.event)
             if after is not before:
                 said[one.patient_id] = after
+                if not alike(before, after):
+                    news.add(one.patient_id)
     if said:
         await store.update_registers(db, said)
     groups: dict[UUID, list[Member]] = defaultdict(list)
@@ -170,7 +173,7 @@ async def _persons(db: Db, kept: Sequence[Kept], people: Sequence[Member]) -> se
     persons = {}
     for survivor_id, group in groups.items():
         head = by_id[survivor_id]
-        if head.person is not None and len(group) == 1 and head.patient_id not in said:
+        if head.person is not None and len(group) == 1 and head.patient_id not in news:
             continue
         registers = [said.get(member.patient_id, member.registers) for member in group]
         now = person_of(head.patient_id, head.key, [member.key for member in group], registers)

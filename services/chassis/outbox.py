@@ -17,7 +17,7 @@ from services.chassis.postgres import Db, Pool, transaction
 
 log = get_logger("outbox")
 
-CHUNK = 500
+CHUNK = 1000
 REST = 1.0
 # While another replica publishes the same outlet.
 TURN = 0.05

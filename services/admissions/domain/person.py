@@ -10,37 +10,37 @@ from services.admissions.domain.model import AdtEvent, NextOfKin, Phone
 from services.admissions.domain.order import OrderKey, order_key
 
 
-class _Text(Struct, frozen=True, array_like=True):
+class _Text(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: str | None
 
 
-class _Date(Struct, frozen=True, array_like=True):
+class _Date(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: date | None
 
 
-class _Phones(Struct, frozen=True, array_like=True):
+class _Phones(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: tuple[Phone, ...] | None
 
 
-class _Kin(Struct, frozen=True, array_like=True):
+class _Kin(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: tuple[NextOfKin, ...] | None
 
 
-class _Instant(Struct, frozen=True, array_like=True):
+class _Instant(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: datetime | None
 
 
-class _Dead(Struct, frozen=True, array_like=True):
+class _Dead(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: bool
 
 
-class Registers(Struct, frozen=True, omit_defaults=True):
+class Registers(Struct, frozen=True, gc=False, omit_defaults=True):
     """What was said of a person under one identifier; combining is commutative, associative and idempotent.
 
     `death_reported` keeps the first message, in event order, that reported the death; `death_learned` the
