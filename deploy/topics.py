@@ -14,7 +14,8 @@ HEADER = """\
 # keeps of its own topics, before Baton starts: a process waits for its topics, and makes none.
 #
 # key: visit and patient are opaque ids of Baton's own. config: of a compacted topic the latest record of each key stays
-# for ever; of any other one, records stay for retention.ms. readers: Baton's; anybody else may read too.
+# for ever, and schemas/topics.py says why it is compacted so often; of any other one, records stay for retention.ms.
+# `baton` alters no topic that exists: kafka-configs.sh --alter does. readers: Baton's; anybody else may read too.
 """
 
 
@@ -25,19 +26,12 @@ def document() -> str:
 
 
 def _topic(topic: Topic) -> dict[str, Any]:
-    config: dict[str, Any] = (
-        {"cleanup.policy": "compact"}
-        if topic.compacted
-        else {"cleanup.policy": "delete", "retention.ms": topic.retention_ms}
-    )
-    if topic.max_bytes is not None:
-        config["max.message.bytes"] = topic.max_bytes
     return {
         "name": topic.name,
         "carries": topic.carries,
         "key": topic.key,
         "partitions": topic.partitions,
-        "config": config,
+        "config": topic.config,
         "owner": topic.written_by,
         "readers": list(topic.read_by),
     }

@@ -10,8 +10,9 @@ from typing import Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsError, for_code
 
+from schemas.topics import config
 from services.chassis.kafka.producing import KafkaAwayError
 from services.chassis.logs import error_name, get_logger
 from services.chassis.settings import ServiceSettings
@@ -30,6 +31,10 @@ REPLICAS = 3
 
 class TopicError(Exception):
     """A topic could not be created."""
+
+
+class GroupBusyError(Exception):
+    """A consumer group cannot be moved while somebody reads in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,33 @@ class Admin:
         found = await _answer(partial(question, self._settings.topic_prefix + group))
         return {asked[tp]: at.offset for tp, at in found.items() if at.offset >= 0}
 
+    async def move(self, group: str, offsets: Offsets) -> None:
+        """Have a group go on at these offsets; raises GroupBusyError while it has members."""
+        name = self._settings.topic_prefix + group
+        tps = {
+            TopicPartition(self._settings.topic(topic), part): offset
+            for (topic, part), offset in offsets.items()
+        }
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+            client_id=self._client_id,
+            group_id=name,
+            enable_auto_commit=False,
+        )
+        consumer.assign(list(tps))
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                await consumer.start()
+                await consumer.commit(tps)
+        except CommitFailedError:
+            raise GroupBusyError(f"The consumer group {name} has members.") from None
+        except (TimeoutError, KafkaError) as error:
+            raise KafkaAwayError(f"The offsets of {name} could not be set: {error_name(error)}.") from None
+        finally:
+            with suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await consumer.stop()
+
     async def lag(self, group: str, topics: Sequence[str]) -> dict[str, int]:
         """How many records of each topic the group has yet to commit."""
         ends = await self.end_offsets(topics)
@@ -151,17 +183,11 @@ class Admin:
                 raise TopicError(f"The topic {name} could not be created: {for_code(code).__name__}.")
 
     def _new_topic(self, spec: TopicSpec, replicas: int) -> NewTopic:
-        # Of a compacted topic the last record of each key stays for as long as anyone may ask for it.
-        configs = (
-            {"cleanup.policy": "compact"}
-            if spec.compacted
-            else {"cleanup.policy": "delete", "retention.ms": str(spec.retention_ms)}
-        )
+        said = config(compacted=spec.compacted, retention_ms=spec.retention_ms, max_bytes=spec.max_bytes)
+        configs = {name: str(value) for name, value in said.items()}
         if self._settings.controlled_clock:
             # Records are stamped by that clock: neither too old to keep nor too far ahead to take.
             configs |= {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
-        if spec.max_bytes is not None:
-            configs["max.message.bytes"] = str(spec.max_bytes)
         return NewTopic(self._settings.topic(spec.name), spec.partitions, replicas, topic_configs=configs)
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
