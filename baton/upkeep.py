@@ -10,6 +10,7 @@ from baton.trouble import Misuse
 from services.admissions import publish as admissions
 from services.admissions import upkeep
 from services.admissions.settings import Settings
+from services.chassis.outbox import Outlet
 from services.chassis.postgres import transaction
 from services.chassis.settings import SettingsError
 from services.notifications import publish as notifications
@@ -25,11 +26,15 @@ async def migrate() -> int:
     return 0
 
 
+def outlets() -> list[Outlet]:
+    """Everything that is published, of every service."""
+    return [*admissions.outlets(), *transitions.outlets(), notifications.outlet()]
+
+
 async def republish(since: datetime | None) -> int:
     """Make every row that changed since then due for publication again; the services do the rest."""
-    outlets = [*admissions.outlets(), *transitions.outlets(), notifications.outlet()]
     async with ground.pool(_database()) as pool, transaction(pool) as db:
-        for outlet in outlets:
+        for outlet in outlets():
             done = await db.execute(outlet.reset_sql, since, timeout=600)
             _say(f"{outlet.name}: {done.rpartition(' ')[2]}")
     _say("The running services publish these now.")

@@ -1,4 +1,4 @@
-"""Commands that put things right again: migrate, republish, refold, and the schemas of the messages."""
+"""Commands that put things right again: migrate, republish, rewind, refold, and the schemas of the messages."""
 
 import argparse
 import asyncio
@@ -26,6 +26,13 @@ def register(tree: "Tree") -> None:
         "--since", type=instant, metavar="TIME", help="only what was learned since then (default: everything)"
     )
     add(
+        tree, "rewind", _rewind, "after a restore: have what the database does not hold read again",
+        more="For a database that was restored from a backup, with every process stopped. It sets the consumer groups\n"
+        "of adt.inbound and care.actions back to where the database stands, and has everything published again,\n"
+        "with revisions above all that were published before. Safe to repeat.",
+        problem="a process still runs, or a server cannot be reached",
+    )  # fmt: skip
+    add(
         tree, "refold", _refold, "apply stored messages again after an upgrade that understands more of them",
         more="Visits that come out as they were keep their revision.",
     )  # fmt: skip
@@ -51,6 +58,12 @@ def _republish(args: argparse.Namespace) -> int:
     from baton.upkeep import republish
 
     return asyncio.run(republish(args.since))
+
+
+def _rewind(_: argparse.Namespace) -> int:
+    from baton.rewind import rewind
+
+    return asyncio.run(rewind())
 
 
 def _refold(_: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 import asyncpg
 import msgspec
@@ -49,16 +49,15 @@ def root_key(event: AdtEvent) -> RootKey | None:
 
 async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Kept]:
     """Give every event the surrogates of its identifier and its visit number."""
-    patients: dict[PatientKey, UUID] = {}
-    roots: dict[RootKey, UUID] = {}
+    patients: set[PatientKey] = set()
+    roots: set[RootKey] = set()
     for _, event in events:
         merged = [fact_key for fact in merge_facts(event) for fact_key in (fact.retired, fact.surviving)]
         for key in (event.patient, *merged):
-            if (own := patient_key(event, key)) is not None and own not in patients:
-                patients[own] = uuid4()
-        root = root_key(event)
-        if root is not None and root not in roots:
-            roots[root] = uuid4()
+            if (own := patient_key(event, key)) is not None:
+                patients.add(own)
+        if (root := root_key(event)) is not None:
+            roots.add(root)
     known_patients = await store.resolve_patients(db, patients) if patients else {}
     known_roots = await store.resolve_roots(db, roots) if roots else {}
     if len(known_patients) < len(patients) or len(known_roots) < len(roots):
@@ -94,7 +93,7 @@ async def _merge_closure(db: Db, kept: Sequence[Kept], patients: set[UUID]) -> s
         for fact in merge_facts(one.event)
         for key in (fact.retired, fact.surviving)
     }
-    closure |= set((await store.resolve_patients(db, {key: uuid4() for key in keys if key})).values())
+    closure |= set((await store.resolve_patients(db, [key for key in keys if key])).values())
     while True:
         around = await store.merges_around(db, closure)
         larger = closure | {one[1] for one in around} | {one[2] for one in around}
@@ -126,7 +125,7 @@ async def _merge(db: Db, kept: Sequence[Kept], newest: AdtEvent) -> set[UUID]:
     if not facts:
         return set()
     keys = {
-        key: uuid4()
+        key
         for one, fact in facts
         for key in (patient_key(one.event, fact.retired), patient_key(one.event, fact.surviving))
         if key
@@ -278,7 +277,7 @@ def _visit_row(
         return None
     newest = max(events, key=lambda event: (event.received_at, event.event_id))
     return VisitRow(
-        visit_id=before["visit_id"] if before else root_id if generation == 0 else uuid4(),
+        visit_id=before["visit_id"] if before else _visit_id(root_id, generation),
         root_id=root_id,
         generation=generation,
         reported_id=reported_id,
@@ -294,6 +293,10 @@ def _visit_row(
         document=document,
         revision=before["revision"] + 1 if before else 1,
     )
+
+
+def _visit_id(root_id: UUID, generation: int) -> UUID:
+    return uuid5(root_id, str(generation)) if generation else root_id
 
 
 def _changed(before: str | None, after: str) -> tuple[str, ...]:

@@ -2,11 +2,15 @@
 -- Find the patient of each identifier, making those never seen; a row that another transaction is just
 -- making is missing from the answer, and the caller starts over.
 WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS g (new_id, authority, type, number)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS g (authority, type, number)
 ), made AS (
     INSERT INTO admissions.patient (patient_id, authority, type, number, survivor_id)
-    SELECT g.new_id, g.authority, g.type, g.number, g.new_id
+    SELECT own.id, g.authority, g.type, g.number, own.id
     FROM given g
+    CROSS JOIN LATERAL (
+        SELECT encode(substr(sha256(k.key || said.it), 1, 16), 'hex')::uuid AS id
+        FROM admissions.id_key k, convert_to(ARRAY['patient', g.authority, g.type, g.number]::text, 'UTF8') said (it)
+    ) own
     WHERE NOT EXISTS (
         SELECT 1 FROM admissions.patient p
         WHERE p.authority = g.authority AND p.type = g.type AND p.number = g.number
@@ -23,11 +27,13 @@ FROM given g JOIN admissions.patient p USING (authority, type, number);
 -- name: resolve_roots
 -- Find the surrogate of each visit number, making those never seen.
 WITH given AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS g (new_id, feed, authority, number)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS g (feed, authority, number)
 ), made AS (
     INSERT INTO admissions.visit_root (root_id, feed, authority, number)
-    SELECT g.new_id, g.feed, g.authority, g.number
+    SELECT encode(substr(sha256(k.key || said.it), 1, 16), 'hex')::uuid, g.feed, g.authority, g.number
     FROM given g
+    CROSS JOIN admissions.id_key k
+    CROSS JOIN LATERAL convert_to(ARRAY['visit', g.feed, g.authority, g.number]::text, 'UTF8') said (it)
     WHERE NOT EXISTS (
         SELECT 1 FROM admissions.visit_root r
         WHERE r.feed = g.feed AND r.authority = g.authority AND r.number = g.number
@@ -185,17 +191,17 @@ ON CONFLICT ON CONSTRAINT tally_pkey DO UPDATE SET
 
 -- name: unpublished_visits
 -- Visits whose latest state Kafka has not heard of yet, with the person they belong to.
-SELECT v.visit_id AS id, v.revision, v.visit_id, v.root_id, v.feed, v.live, v.test, v.learned_at, v.cause, v.changed,
-       v.document, p.person
+SELECT v.visit_id AS id, v.revision + (SELECT base FROM baton.revision_base) AS revision, v.visit_id, v.root_id,
+       v.feed, v.live, v.test, v.learned_at, v.cause, v.changed, v.document, p.person
 FROM admissions.visit v JOIN admissions.patient p ON p.patient_id = v.patient_id
 WHERE v.revision > v.published_revision
 LIMIT $1;
 
 -- name: visits_published
 -- Kafka has these revisions.
-UPDATE admissions.visit v SET published_revision = n.revision
+UPDATE admissions.visit v SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
 FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
-WHERE v.visit_id = n.id AND v.published_revision < n.revision;
+WHERE v.visit_id = n.id AND v.published_revision < n.revision - (SELECT base FROM baton.revision_base);
 
 -- name: republish_visits
 -- Publish visits again, all or those learned since an instant.

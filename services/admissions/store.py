@@ -1,6 +1,6 @@
 """What admissions keeps in Postgres: one typed function a statement; the caller opens the transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -68,12 +68,10 @@ class VisitRow:
     revision: int
 
 
-async def resolve_patients(db: Db, ids: dict[PatientKey, UUID]) -> dict[PatientKey, UUID]:
-    """Give each identifier its surrogate; `ids` proposes new ones. May lack one that is just being made."""
-    keys = list(ids)
+async def resolve_patients(db: Db, keys: Collection[PatientKey]) -> dict[PatientKey, UUID]:
+    """Give each of these (different) identifiers its surrogate. May lack one that is just being made."""
     rows = await db.fetch(
         SQL["resolve_patients"],
-        list(ids.values()),
         [key.authority for key in keys],
         [key.type for key in keys],
         [key.id for key in keys],
@@ -81,12 +79,10 @@ async def resolve_patients(db: Db, ids: dict[PatientKey, UUID]) -> dict[PatientK
     return {PatientKey(row["authority"], row["type"], row["number"]): row["patient_id"] for row in rows}
 
 
-async def resolve_roots(db: Db, ids: dict[RootKey, UUID]) -> dict[RootKey, UUID]:
-    """Give each visit number its surrogate; `ids` proposes new ones. May lack one that is just being made."""
-    keys = list(ids)
+async def resolve_roots(db: Db, keys: Collection[RootKey]) -> dict[RootKey, UUID]:
+    """Give each of these (different) visit numbers its surrogate. May lack one that is just being made."""
     rows = await db.fetch(
         SQL["resolve_roots"],
-        list(ids.values()),
         [key[0] for key in keys],
         [key[1] for key in keys],
         [key[2] for key in keys],

@@ -207,15 +207,16 @@ SELECT count(*) FROM (
 
 -- name: unpublished_alerts
 -- Alerts whose latest state Kafka has not heard of yet.
-SELECT alert_id AS id, alert_id, revision, kind, severity, status, raised_at, ended_at, acknowledged_at, episode_id,
-       visit_id, patient_id, deadline_id, team, facility, unit, due_at, items, live, changed_at
+SELECT alert_id AS id, alert_id, revision + (SELECT base FROM baton.revision_base) AS revision, kind, severity, status,
+       raised_at, ended_at, acknowledged_at, episode_id, visit_id, patient_id, deadline_id, team, facility, unit, due_at,
+       items, live, changed_at
 FROM notifications.alert WHERE revision > published_revision LIMIT $1;
 
 -- name: alerts_published
 -- Kafka has these revisions.
-UPDATE notifications.alert a SET published_revision = n.revision
+UPDATE notifications.alert a SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
 FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
-WHERE a.alert_id = n.id AND a.published_revision < n.revision;
+WHERE a.alert_id = n.id AND a.published_revision < n.revision - (SELECT base FROM baton.revision_base);
 
 -- name: republish_alerts
 -- Publish alerts again, all or those that changed since an instant.

@@ -230,14 +230,15 @@ ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING;
 -- name: unpublished_episodes
 -- Episodes whose latest state Kafka has not heard of yet.
 SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
-       facility, unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+       facility, unit, team, live, readmission, acknowledged, learned_at, known_at,
+       revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.episode WHERE revision > published_revision LIMIT $1;
 
 -- name: episodes_published
 -- Kafka has these revisions.
-UPDATE transitions.episode e SET published_revision = n.revision
+UPDATE transitions.episode e SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
 FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
-WHERE e.episode_id = n.id AND e.published_revision < n.revision;
+WHERE e.episode_id = n.id AND e.published_revision < n.revision - (SELECT base FROM baton.revision_base);
 
 -- name: republish_episodes
 -- Publish episodes again, all or those that changed since an instant.
@@ -247,16 +248,16 @@ UPDATE transitions.episode SET published_revision = 0 WHERE $1::timestamptz IS N
 -- Deadlines whose latest state Kafka has not heard of yet, with the place and team of their episode.
 SELECT d.deadline_id AS id, d.deadline_id, d.episode_id, d.patient_id, e.visit_id, d.kind, d.status, d.due_at,
        d.settled_at, d.generation, d.late_known, d.provisional, d.owed, d.behind, d.because, d.severity, d.warnings,
-       d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, d.revision, e.facility, e.unit,
-       e.team, e.live
+       d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, e.facility, e.unit, e.team,
+       e.live, d.revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.deadline d JOIN transitions.episode e USING (episode_id)
 WHERE d.revision > d.published_revision LIMIT $1;
 
 -- name: deadlines_published
 -- Kafka has these revisions.
-UPDATE transitions.deadline d SET published_revision = n.revision
+UPDATE transitions.deadline d SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
 FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
-WHERE d.deadline_id = n.id AND d.published_revision < n.revision;
+WHERE d.deadline_id = n.id AND d.published_revision < n.revision - (SELECT base FROM baton.revision_base);
 
 -- name: republish_deadlines
 -- Publish deadlines again, all or those that changed since an instant.
@@ -264,14 +265,14 @@ UPDATE transitions.deadline SET published_revision = 0 WHERE $1::timestamptz IS 
 
 -- name: unpublished_team_acks
 -- Acknowledgements of a team's list that Kafka has not heard of yet.
-SELECT team AS id, team, at, known_at, by, revision
+SELECT team AS id, team, at, known_at, by, revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.team_ack WHERE revision > published_revision LIMIT $1;
 
 -- name: team_acks_published
 -- Kafka has these revisions.
-UPDATE transitions.team_ack t SET published_revision = n.revision
+UPDATE transitions.team_ack t SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
 FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
-WHERE t.team = n.id AND t.published_revision < n.revision;
+WHERE t.team = n.id AND t.published_revision < n.revision - (SELECT base FROM baton.revision_base);
 
 -- name: republish_team_acks
 -- Publish acknowledgements of lists again, all or those known since an instant.

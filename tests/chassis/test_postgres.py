@@ -72,9 +72,9 @@ async def test_several_machines_at_once_apply_each_migration_once(empty_database
     """The lock lets one go first; the others find nothing left to do."""
     package.write("0001_one.sql", "CREATE TABLE public.one (n int); SELECT pg_sleep(0.2);")
     package.write("0002_two.sql", "CREATE TABLE public.two (n int);")
-    done = await asyncio.gather(*(migrate(empty_database, (*CHASSIS, package.name)) for _ in range(5)))
+    done = await asyncio.gather(*(migrate(empty_database, (package.name,)) for _ in range(5)))
 
-    assert sorted(map(len, done)) == [0, 0, 0, 0, 3]
+    assert sorted(map(len, done)) == [0, 0, 0, 0, 2]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(empty_database: str, package: Package):

@@ -2,6 +2,7 @@
 
 from services.chassis.kafka.admin import (
     Admin,
+    GroupBusyError,
     TopicSpec,
     cluster_id,
     end_offsets,
@@ -22,6 +23,7 @@ from services.chassis.kafka.subscriber import Handler, Subscriber
 __all__ = [
     "Admin",
     "Broker",
+    "GroupBusyError",
     "Handler",
     "KafkaAwayError",
     "Outgoing",

@@ -1,0 +1,86 @@
+"""`baton rewind`: after a restore, have the services read again what the restored database does not hold."""
+
+import sys
+from dataclasses import dataclass
+
+from baton import addresses, ground
+from baton.trouble import Trouble
+from baton.upkeep import outlets
+from schemas.topics import ADT_ENCOUNTERS, ADT_INBOUND, CARE_ACTIONS, CARE_TRANSITIONS
+from services.chassis.kafka import Admin, GroupBusyError, KafkaAwayError
+from services.chassis.outbox import republish
+from services.chassis.postgres import Db
+
+STEP = 1_000_000
+"""No subject has as many revisions between a backup and the loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A topic that a group reads: what comes from outside is read again, what is our own is published again."""
+
+    group: str
+    consumer: str
+    topic: str
+    from_outside: bool
+
+
+DOORS = (
+    Door("admissions", "admissions", ADT_INBOUND, from_outside=True),
+    Door("transitions.actions", "transitions", CARE_ACTIONS, from_outside=True),
+    Door("transitions.encounters", "transitions", ADT_ENCOUNTERS, from_outside=False),
+    Door("notifications", "notifications", CARE_TRANSITIONS, from_outside=False),
+)
+
+_APPLIED = """
+SELECT "partition", applied_offset FROM baton.applied_mark
+WHERE consumer = $1 AND topic = $2 AND applied_offset IS NOT NULL
+"""
+_APPLY = """
+UPDATE baton.applied_mark m SET applied_offset = given.applied_offset
+FROM unnest($3::integer[], $4::bigint[]) AS given ("partition", applied_offset)
+WHERE m.consumer = $1 AND m.topic = $2 AND m."partition" = given."partition"
+"""
+_RAISE = "UPDATE baton.revision_base SET base = base + $1 RETURNING base"
+_OTHER_CLUSTER = "SELECT EXISTS (SELECT FROM baton.kafka_cluster WHERE cluster_id <> $1)"
+
+
+async def rewind() -> int:
+    """Put the groups where the database stands, and all that is published above what was ever published."""
+    where = addresses.find()
+    try:
+        async with ground.database(where) as db, Admin(ground.settings_of(where), "cli") as admin:
+            anew = await db.fetchval(_OTHER_CLUSTER, await admin.cluster_id())
+            for door in DOORS:
+                await _move(db, admin, door, anew=anew)
+            async with db.transaction():
+                await db.fetchval(_RAISE, STEP)
+                await republish(db, outlets())
+    except KafkaAwayError as error:
+        raise Trouble(f"{error} See KAFKA_BOOTSTRAP_SERVERS.") from None
+    except GroupBusyError as error:
+        raise Trouble(
+            f"{error} Stop every process of Baton first; one that was killed counts for ten seconds more."
+        ) from None
+    _say("Start the processes now: they read that again, and publish everything above what was published.")
+    return 0
+
+
+async def _move(db: Db, admin: Admin, door: Door, *, anew: bool) -> None:
+    ends = await admin.end_offsets([door.topic])
+    if door.from_outside:
+        rows = () if anew else await db.fetch(_APPLIED, door.consumer, door.topic)
+        next_ones = {(door.topic, row["partition"]): row["applied_offset"] + 1 for row in rows}
+        # A position past the end is one on a topic that was made anew since: it says nothing there.
+        to = {key: next_ones[key] if next_ones.get(key, end + 1) <= end else 0 for key, end in ends.items()}
+        _say(f"{door.topic}: up to {sum(ends.values()) - sum(to.values())} records will be read again")
+    else:
+        to = ends
+    await admin.move(door.group, to)
+    if not door.from_outside:
+        parts, offsets = [number for _, number in to], [offset - 1 for offset in to.values()]
+        await db.execute(_APPLY, door.consumer, door.topic, parts, offsets)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
