@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from services.chassis import metrics
 from services.chassis.health import Progress
@@ -22,6 +23,7 @@ from services.chassis.kafka import (
     Subscriber,
     UnsafeSubscriberError,
     ensure_topics,
+    header_names,
     new_broker,
     subscribe,
 )
@@ -170,6 +172,90 @@ async def test_odd_records_are_records(settings: ServiceSettings):
     assert applied.records[0].header("feed") is None
     assert applied.records[0].headers[0] == ("feed", b"\xff\xfe")
     assert {record.topic for record in applied.records} == {"in"}
+
+
+class NoText(str):
+    """The name of a header as a producer in another language may write it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+async def send_names_that_are_no_text(
+    settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch, values: dict[int, list[str]], **given: Any
+) -> None:
+    """Send to each partition one batch in which the values that say `bad` have such a name."""
+    for module in ("producer.producer", "producer.message_accumulator"):
+        name = f"aiokafka.{module}.DefaultRecordBatchBuilder"
+        monkeypatch.setattr(name, _DefaultRecordBatchBuilderPy)
+    servers = settings.kafka_bootstrap_servers
+    producer = AIOKafkaProducer(bootstrap_servers=servers, linger_ms=500, **given)
+    await producer.start()
+    try:
+        sent = [
+            await producer.send(
+                settings.topic("in"),
+                value.encode(),
+                partition=partition,
+                headers=[("feed", b"main")] + [(NoText("name"), b"x")] * (value == "bad"),
+            )
+            for partition, each in values.items()
+            for value in each
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+async def test_a_header_name_that_is_no_text_holds_nobody_up(
+    settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch, compression: str | None
+):
+    """Given one in the middle of a batch, which aiokafka cannot read; then it arrives once, in its place, readable."""
+    await ensure_topics(settings, [a_topic("in", 1)])
+    await send_names_that_are_no_text(
+        settings, monkeypatch, {0: ["1", "bad", "2", "bad", "3"]}, compression_type=compression
+    )
+    await send(settings, "in", [an_item("later")])
+    applied = Applied()
+    async with reading(settings, applied, "in"):
+        await until(lambda: applied.records and applied.records[-1].value == b"later")
+        await nothing_is_left(settings, "in")
+
+    assert applied.values["in", 0] == [b"1", b"bad", b"2", b"bad", b"3", b"later"]
+    assert applied.records[1].headers == (("feed", b"main"), ("\\xff\\xfe", b"x"))
+    assert applied.records[1].header("feed") == "main"
+
+
+async def test_a_poll_that_fails_loses_nothing_of_the_other_partitions(
+    settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+):
+    """Given a partition that cannot be read for a while; then what was read of the others beside it is not lost."""
+    await ensure_topics(settings, [a_topic("in", 3)])
+    await send_names_that_are_no_text(
+        settings, monkeypatch, {0: ["a1", "bad", "a2"], 1: ["b1", "b2"], 2: ["c1", "bad", "c2"]}
+    )
+    fails = iter(range(6))
+    leniently = header_names._leniently
+
+    def sometimes(data: memoryview) -> Any:
+        if next(fails, None) is not None:
+            raise ValueError(SECRET)
+        return leniently(data)
+
+    monkeypatch.setattr(header_names, "_leniently", sometimes)
+    applied = Applied()
+    async with reading(settings, applied, "in"):
+        await until(lambda: {b"a2", b"c2"} <= {record.value for record in applied.records})
+        await nothing_is_left(settings, "in")
+
+    assert applied.values == {
+        ("in", 0): [b"a1", b"bad", b"a2"],
+        ("in", 1): [b"b1", b"b2"],
+        ("in", 2): [b"c1", b"bad", b"c2"],
+    }
 
 
 async def test_a_rebalance_while_a_batch_fails_loses_nothing(settings: ServiceSettings):

@@ -12,6 +12,7 @@ from faststream.kafka import KafkaBroker
 
 from services.chassis import metrics
 from services.chassis.health import Progress
+from services.chassis.kafka import header_names
 from services.chassis.kafka.subscriber import Handler, Subscriber
 from services.chassis.logs import get_logger
 from services.chassis.settings import ServiceSettings
@@ -66,6 +67,7 @@ def new_broker(settings: ServiceSettings, service: str) -> Broker:
     """FastStream's broker for one service; it only consumes, since sending is Producer's."""
     library = logging.getLogger("kafka")
     library.addFilter(_not_a_reminder)
+    header_names.read_any()
     return Broker(
         settings.kafka_bootstrap_servers.split(","),
         client_id=f"baton-{service}",

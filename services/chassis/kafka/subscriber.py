@@ -1,7 +1,7 @@
 """One consumer of ours: what it has in hand, what it has applied, how it tries again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -64,13 +64,16 @@ class Subscriber:
 
         async def watched(consumer: AIOKafkaConsumer) -> Batch:
             await self._between_batches(consumer)
+            before = {tp: await _position(consumer, tp) for tp in consumer.assignment()}
             try:
                 batch: Batch = await poll(consumer)
             except (KafkaError, ConsumerStoppedError):
+                await _go_back(consumer, before)
                 raise
             except Exception as error:  # noqa: BLE001
-                # FastStream would start its loop again at once, for ever. A record that aiokafka itself cannot
-                # read, such as one whose header has a name that is no UTF-8, holds up its partition.
+                # A record that aiokafka itself cannot read holds up its partition, and FastStream would start its
+                # loop again at once, for ever.
+                await _go_back(consumer, before)
                 await self._pause(error, 0)
                 return ()
             # No await since the position moved: what is handed out is in hand at that very moment.
@@ -202,6 +205,14 @@ class _Delivery(KafkaAckableMessage):
         if not self.committed:
             self._subscriber.rewind(self._batch)
             self.committed = AckStatus.NACKED
+
+
+async def _go_back(consumer: AIOKafkaConsumer, before: Mapping[TopicPartition, int | None]) -> None:
+    """Undo what a failed poll moved: it drops what it had already taken from other partitions."""
+    for tp in consumer.assignment() & before.keys():
+        at = before[tp]
+        if at is not None and await _position(consumer, tp) != at:
+            consumer.seek(tp, at)
 
 
 async def _position(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
