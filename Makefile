@@ -10,6 +10,8 @@ export HOME := $(CURDIR)/.cache/home
 endif
 
 PYTHON ?= python3
+# Most of a test's time is waiting, so more of them than a small machine has processors.
+JOBS ?= 4
 BIN := .venv/bin
 STAMP := .venv/.ready
 UV := $(BIN)/uv --no-config
@@ -39,8 +41,8 @@ check: $(STAMP) ## Formatter, linter, spelling, types, import rules, schemas, hy
 	@echo "check: schemas";      $(BIN)/baton schemas check
 	@echo "check: hygiene";      $(BIN)/python scripts/check_hygiene.py
 
-test: $(STAMP) ## Run all tests on a real Postgres and a real Kafka (ARGS="-k visit -x" goes to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## Run all tests on a real Postgres and a real Kafka (ARGS="-k visit -x" goes to pytest; JOBS=0 for one process)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 bench: $(STAMP) ## Run the benchmarks, one JSON line each (ONLY=parse for one)
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -14,7 +14,7 @@ KAFKA_FIXTURES = {"kafka_broker", "own_kafka"}
 POSTGRES_FIXTURES = {"postgres_server", "own_postgres"}
 POSTGRES_KIND = pytest.StashKey[str]()
 KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
-LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
+NEEDS_APACHE = "needs Apache Kafka"
 
 
 # --- what this machine can run ------------------------------------------------------------------------------
@@ -23,18 +23,31 @@ LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the broker once it is known that one is needed; leave out what it cannot do."""
-    if any(_needs(item, POSTGRES_FIXTURES) for item in items):
-        given = "BATON_TEST_DATABASE_URL" in os.environ
-        config.stash[POSTGRES_KIND] = "BATON_TEST_DATABASE_URL" if given else postgres_kinds.default_flavour()
     needing = [item for item in items if item.get_closest_marker("kafka") or _needs(item, KAFKA_FIXTURES)]
-    if not needing:
-        return
-    kind, why = config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
-    if kind != "embedded":
-        return
-    left_out = config.stash[LEFT_OUT] = [item for item in needing if item.get_closest_marker("kafka")]
-    for item in left_out:
-        item.add_marker(pytest.mark.skip(reason=f"needs Apache Kafka ({why})"))
+    if needing:
+        config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
+    if any(_needs(item, POSTGRES_FIXTURES) for item in items):
+        config.stash[POSTGRES_KIND] = _postgres_kind()
+    if needing and config.stash[KAFKA_KIND][0] == "embedded":
+        for item in needing:
+            if item.get_closest_marker("kafka"):
+                item.add_marker(pytest.mark.skip(reason=f"{NEEDS_APACHE} ({config.stash[KAFKA_KIND][1]})"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Choose for all workers, before each does for itself: what has to be fetched is fetched once."""
+    config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
+    config.stash[POSTGRES_KIND] = _postgres_kind()
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None:
+        for line in pytest_report_collectionfinish(config):
+            reporter.write_line(line)
+
+
+def _postgres_kind() -> str:
+    given = "BATON_TEST_DATABASE_URL" in os.environ
+    return "BATON_TEST_DATABASE_URL" if given else postgres_kinds.default_flavour()
 
 
 def _needs(item: pytest.Item, fixtures: set[str]) -> bool:
@@ -48,25 +61,25 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     if KAFKA_KIND in config.stash:
         kind, why = config.stash[KAFKA_KIND]
         lines.append(f"kafka: {kind} ({why})")
-    return [*lines, *_left_out(config)]
+        if kind == "embedded":
+            lines += ["", *_warning(why), ""]
+    return lines
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in _left_out(config):
+    kind, why = config.stash.get(KAFKA_KIND, ("apache", ""))
+    if kind != "embedded":
+        return
+    skipped = terminalreporter.stats.get("skipped", ())
+    left_out = sorted(report.nodeid for report in skipped if NEEDS_APACHE in str(report.longrepr))
+    for line in (*_warning(why), f"!!! LEFT OUT ({len(left_out)}): {', '.join(left_out) or 'none'}"):
         terminalreporter.write_line(line, red=True, bold=True)
 
 
-def _left_out(config: pytest.Config) -> list[str]:
-    if LEFT_OUT not in config.stash:
-        return []
-    _, why = config.stash[KAFKA_KIND]
-    names = [item.nodeid for item in config.stash[LEFT_OUT]]
+def _warning(why: str) -> list[str]:
     return [
-        "",
         f"!!! TESTS RUN ON THE EMBEDDED BROKER, NOT ON APACHE KAFKA: {why}",
         f"!!! {kafka_kinds.EMBEDDED_LACKS}",
-        f"!!! LEFT OUT ({len(names)}): {', '.join(names) or 'none'}",
-        "",
     ]
 
 
