@@ -1,86 +1,32 @@
-"""Write the JSON Schema of every message beside the models, and tell where models and schemas differ."""
+"""Write schemas and AsyncAPI document beside the models, and tell where models and files differ."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from schemas.actions import ACTION_TYPE, Action
-from schemas.alerts import ALERT_TYPE, AlertEvent
-from schemas.encounters import ENCOUNTER_TYPE, MARK_TYPE, AppliedMark, EncounterEvent
-from schemas.topics import ADT_ENCOUNTERS, CARE_ACTIONS, CARE_ALERTS, CARE_TRANSITIONS
-from schemas.transitions import (
-    DEADLINE_TYPE,
-    EPISODE_TYPE,
-    TEAM_ACK_TYPE,
-    DeadlineEvent,
-    EpisodeEvent,
-    TeamAck,
-)
+from schemas import asyncapi
+from schemas.published import PUBLISHED, Published, schema_of, text_of
 
 FOLDER = Path(__file__).parent
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """One kind of message: its name in files, its version, its CloudEvents type and its topic.
-
-    The version rises with a change that an older reader or an older producer would stumble over.
-    """
-
-    name: str
-    version: int
-    event_type: str
-    topic: str
-    model: TypeAdapter[Any]
-
-    @property
-    def file(self) -> str:
-        return f"jsonschema/{self.name}.v{self.version}.schema.json"
-
-    @property
-    def examples(self) -> str:
-        return f"examples/{self.name}"
-
-
-PUBLISHED = (
-    Published("encounter", 1, ENCOUNTER_TYPE, ADT_ENCOUNTERS, TypeAdapter(EncounterEvent)),
-    Published("applied_mark", 1, MARK_TYPE, ADT_ENCOUNTERS, TypeAdapter(AppliedMark)),
-    Published("action", 1, ACTION_TYPE, CARE_ACTIONS, TypeAdapter(Action)),
-    Published("episode", 1, EPISODE_TYPE, CARE_TRANSITIONS, TypeAdapter(EpisodeEvent)),
-    Published("deadline", 1, DEADLINE_TYPE, CARE_TRANSITIONS, TypeAdapter(DeadlineEvent)),
-    Published("team_acknowledgement", 1, TEAM_ACK_TYPE, CARE_TRANSITIONS, TypeAdapter(TeamAck)),
-    Published("alert", 1, ALERT_TYPE, CARE_ALERTS, TypeAdapter(AlertEvent)),
-)
-
-
-def schema_of(message: Published) -> dict[str, Any]:
-    """Give the schema a reader may rely on: what is optional there may be left out."""
-    schema = message.model.json_schema(mode="validation")
-    title = f"{message.event_type} v{message.version}"
-    about = f"A record of {message.topic}."
-    if described := schema.get("description"):
-        about = f"{about} {described}"
-    return schema | {"$schema": DIALECT, "title": title, "description": about}
-
-
-def text_of(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+def documents(folder: Path = FOLDER) -> dict[str, str]:
+    """Give every file that is written from the models, by its name in the folder."""
+    schemas = {message.file: text_of(schema_of(message)) for message in PUBLISHED}
+    return schemas | {asyncapi.FILE: asyncapi.document(folder)}
 
 
 def export(folder: Path = FOLDER) -> list[str]:
-    """Write every schema; give the names of the files that changed."""
+    """Write every schema and the AsyncAPI document; give the names of the files that changed."""
     changed = []
-    for message in PUBLISHED:
-        path = folder / message.file
-        text = text_of(schema_of(message))
+    for name, text in documents(folder).items():
+        path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            changed.append(message.file)
+            changed.append(name)
     return changed
 
 
@@ -94,7 +40,14 @@ def check(folder: Path = FOLDER) -> list[str]:
     for path in sorted((folder / "jsonschema").glob("*.json")):
         if f"jsonschema/{path.name}" not in known:
             problems.append(f"schemas/jsonschema/{path.name}: no message has this name and version any more.")
-    return problems
+    return problems or _check_asyncapi(folder)
+
+
+def _check_asyncapi(folder: Path) -> list[str]:
+    path = folder / asyncapi.FILE
+    if path.exists() and path.read_text(encoding="utf-8") == asyncapi.document(folder):
+        return []
+    return [f"schemas/{asyncapi.FILE}: not what the code says today; `baton schemas export` writes it anew."]
 
 
 def _check_schema(message: Published, folder: Path) -> list[str]:

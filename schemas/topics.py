@@ -16,7 +16,8 @@ _WEEK_MS = 7 * 24 * 3600 * 1000
 _MONTH_MS = 30 * 24 * 3600 * 1000
 _WITH_HEADERS = 2 * 1024 * 1024
 """A refused message of the largest size has our headers on top."""
-_COMPACTION: dict[str, str | int | float] = {
+_COMPACTED: dict[str, str | int | float] = {
+    "cleanup.policy": "compact",
     # Applied marks come four times a second to every partition of adt.encounters: 0.7 GB a day until they are
     # compacted, and only a closed segment is. Kafka closes one after a week, or at 1 GiB.
     "segment.ms": 3600 * 1000,
@@ -58,9 +59,7 @@ def config(
 ) -> dict[str, str | int | float]:
     """Give the settings of a topic; of a compacted one the last record of each key stays for as long as it is asked for."""
     kept: dict[str, str | int | float] = (
-        {"cleanup.policy": "compact"} | _COMPACTION
-        if compacted
-        else {"cleanup.policy": "delete", "retention.ms": retention_ms}
+        _COMPACTED if compacted else {"cleanup.policy": "delete", "retention.ms": retention_ms}
     )
     return kept if max_bytes is None else kept | {"max.message.bytes": max_bytes}
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from schemas import export
+from schemas import asyncapi, export
 from schemas.actions import Action
 
 
@@ -15,6 +15,7 @@ from schemas.actions import Action
 def copy(tmp_path: Path) -> Path:
     for part in ("jsonschema", "examples"):
         shutil.copytree(export.FOLDER / part, tmp_path / part)
+    shutil.copy(export.FOLDER / asyncapi.FILE, tmp_path)
     return tmp_path
 
 

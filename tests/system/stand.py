@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import asyncpg
 import httpx
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.topics import ADT_ENCOUNTERS, ADT_INBOUND, CARE_ACTIONS, CARE_TRANSITIONS, TOPICS
 from services.chassis import clock
@@ -212,6 +213,25 @@ class System:
     async def send(self, topic: str, records: Iterable[Outgoing]) -> None:
         """Hand records to Kafka, and return when it has them."""
         await self._producer.send_many(topic, list(records))
+
+    async def carried(self) -> list[ConsumerRecord]:
+        """Every record that any topic holds by now."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, max_partition_fetch_bytes=2**22)
+        await consumer.start()
+        try:
+            parts = [
+                TopicPartition(self.prefix + t.name, n) for t in self.topics for n in range(t.partitions)
+            ]
+            consumer.assign(parts)
+            await consumer.seek_to_beginning(*parts)
+            ends = await consumer.end_offsets(parts)
+            found: list[ConsumerRecord] = []
+            while any([await consumer.position(part) < ends[part] for part in parts]):
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    found += batch
+            return found
+        finally:
+            await consumer.stop()
 
     async def hang_up(self) -> None:
         """Forget the broker that records were sent to; the next ones are sent on a new connection."""

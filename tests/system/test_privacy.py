@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import topics
 from schemas.encounters import ENCOUNTER_TYPE
@@ -210,22 +209,7 @@ async def _kept_words(system: System) -> Exposed:
 
 async def _carried(system: System) -> list[tuple[str, bytes, bytes]]:
     """Every record of every topic: where, key and headers, value. What this test planted itself is left out."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.bootstrap_servers, max_partition_fetch_bytes=2**22)
-    await consumer.start()
-    try:
-        parts = [
-            TopicPartition(system.prefix + topic.name, n) for topic in topics.TOPICS for n in range(topic.partitions)
-        ]  # fmt: skip
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
-        ends = await consumer.end_offsets(parts)
-        found = []
-        while any([await consumer.position(part) < ends[part] for part in parts]):
-            for batch in (await consumer.getmany(timeout_ms=500)).values():
-                found += [_seen(raw, system.prefix) for raw in batch if PLANTED not in raw.headers]
-        return found
-    finally:
-        await consumer.stop()
+    return [_seen(raw, system.prefix) for raw in await system.carried() if PLANTED not in raw.headers]
 
 
 def _seen(raw: Any, prefix: str) -> tuple[str, bytes, bytes]:
