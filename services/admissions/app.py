@@ -13,10 +13,11 @@ from services.chassis.service import Service, Subscription
 
 def build(settings: Settings) -> Service:
     """Put the service together; nothing runs until `services.chassis.service.main`."""
+    inbound = Inbound(settings)
     return Service(
         "admissions",
         settings,
-        subscriptions=[Subscription([topics.ADT_INBOUND], Inbound(settings).on_inbound)],
+        subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
         loops=[_tell_mark, _upkeep],
     )

@@ -97,6 +97,18 @@ class Inbound:
             await service.marks.write(db, records)
         service.relay.wake()
 
+    async def refuse(self, service: Service, record: Record, why: str) -> None:
+        """Keep a record as refused that was read and cannot be applied; `why` is the class of the error."""
+        async with service.pool.acquire() as db:
+            arrival = arrived(record, await clock.now(db))
+        raw = record.value or b""
+        feed = self.feeds.of(record.topic, record.header("feed"), *sender(raw)).feed
+        said = Rejection("cannot_be_applied", f"applying it failed ({why})")
+        await self._keep_all(service, [], [(_rejection_id(record, 0, raw), record, feed, said, raw, arrival)])
+        async with service.pool.acquire() as db:
+            await service.marks.write(db, [record])
+        service.relay.wake()
+
     async def _keep_all(self, service: Service, items: Sequence[_Item], refusals: Sequence[_Refusal]) -> None:
         wanted: set[UUID] = set()
         while True:

@@ -25,6 +25,7 @@ from services.chassis.kafka import (
 from services.chassis.logs import get_logger
 from services.chassis.marks import Marks
 from services.chassis.outbox import Outlet, Relay
+from services.chassis.poison import Sieve
 from services.chassis.postgres import Pool, close_pool, open_pool
 from services.chassis.settings import ServiceSettings, SettingsError, fail
 from services.chassis.web import listen, server
@@ -35,16 +36,21 @@ log = get_logger("service")
 LAST_RESORT = 9.0
 
 Handler = Callable[["Service", list[Record]], Awaitable[None]]
+Refuse = Callable[["Service", Record, str], Awaitable[None]]
 Loop = Callable[["Service"], Coroutine[None, None, None]]
 Check = Callable[["Service"], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Topics read by one consumer group, and what is done with each batch of their records."""
+    """Topics read by one consumer group, and what is done with each batch of their records.
+
+    refuse  keeps one record as refused whose data keeps it from being applied; see services.chassis.poison
+    """
 
     topics: Sequence[str]
     handler: Handler
+    refuse: Refuse
     group: str | None = None
 
 
@@ -201,7 +207,7 @@ async def _work(service: Service) -> None:
             settings,
             each.topics,
             each.group or service.name,
-            partial(each.handler, service),
+            Sieve(partial(each.handler, service), partial(each.refuse, service)),
             progress=service.progress,
             registry=service.registry,
         )

@@ -31,10 +31,11 @@ def build(settings: Settings) -> Service:
         for sender in senders:
             sender.wake()
 
+    door = Door(contacts, tell)
     return Service(
         "notifications",
         settings,
-        subscriptions=[Subscription([topics.CARE_TRANSITIONS], Door(contacts, tell).on_transitions)],
+        subscriptions=[Subscription([topics.CARE_TRANSITIONS], door.on_transitions, door.refuse)],
         outlets=[publish.outlet()],
         loops=[
             Held(contacts, tell, settings.patience).run,

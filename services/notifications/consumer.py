@@ -62,6 +62,12 @@ class Door:
             announce(service, changes)
             self._tell()
 
+    async def refuse(self, service: Service, record: Record, why: str) -> None:
+        """Pass by what cannot be kept: transitions holds it, and publishes it again when asked."""
+        async with service.pool.acquire() as db:
+            await service.marks.write(db, [record])
+        _pass_by(service.registry, record, [why])
+
 
 def announce(service: Service, changes: Iterable[Alert]) -> None:
     """After the commit: publish, and count."""
@@ -80,16 +86,20 @@ def read(registry: metrics.Registry, records: Iterable[Record]) -> dict[str, Eve
         try:
             event = model.model_validate_json(record.value)
         except ValidationError as error:
-            registry.counter(UNREADABLE).inc()
             places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-            where = {"partition": record.partition, "offset": record.offset, "places": places[:5]}
-            log.error("a record on care.transitions cannot be read", **where)  # noqa: TRY400  (no values)
+            _pass_by(registry, record, places[:5])
             continue
         subject = _subject(event)
         known = newest.get(subject)
         if known is None or event.revision > known.revision:
             newest[subject] = event
     return newest
+
+
+def _pass_by(registry: metrics.Registry, record: Record, places: list[str]) -> None:
+    registry.counter(UNREADABLE).inc()
+    where = {"partition": record.partition, "offset": record.offset, "places": places}
+    log.error("a record on care.transitions cannot be read", **where)
 
 
 def _subject(event: Event) -> str:

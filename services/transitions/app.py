@@ -20,8 +20,15 @@ def build(settings: Settings) -> Service:
         "transitions",
         settings,
         subscriptions=[
-            Subscription([topics.ADT_ENCOUNTERS], doors.on_encounters, group="transitions.encounters"),
-            Subscription([topics.CARE_ACTIONS], doors.on_actions, group="transitions.actions"),
+            Subscription(
+                [topics.ADT_ENCOUNTERS],
+                doors.on_encounters,
+                doors.refuse_encounter,
+                group="transitions.encounters",
+            ),
+            Subscription(
+                [topics.CARE_ACTIONS], doors.on_actions, doors.refuse_action, group="transitions.actions"
+            ),
         ],
         outlets=publish.outlets(),
         checks={"visits readable": lambda _: doors.check()},

@@ -80,16 +80,25 @@ class Doors:
                     continue
                 event = EncounterEvent.model_validate_json(record.value)
             except ValidationError as error:
-                service.registry.counter(UNREADABLE).inc()
-                self._unreadable += 1
                 places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-                where = {"partition": record.partition, "offset": record.offset, "places": places[:5]}
-                log.error("a record on adt.encounters is no visit", **where)  # noqa: TRY400 - no values in logs
+                self._pass_by(service, record, places[:5])
                 continue
             known = visits.get(event.visit_id)
             if known is None or event.revision > known.revision:
                 visits[event.visit_id] = event
         return visits, told
+
+    async def refuse_encounter(self, service: Service, record: Record, why: str) -> None:
+        """Pass by a visit that cannot be kept: admissions holds it, and publishes it again when asked."""
+        async with service.pool.acquire() as db:
+            await service.marks.write(db, [record])
+        self._pass_by(service, record, [why])
+
+    def _pass_by(self, service: Service, record: Record, places: list[str]) -> None:
+        service.registry.counter(UNREADABLE).inc()
+        self._unreadable += 1
+        where = {"partition": record.partition, "offset": record.offset, "places": places}
+        log.error("a record on adt.encounters is no visit", **where)
 
     async def _take(self, db: Db, visits: dict[UUID, EncounterEvent]) -> None:
         await store.share_binding(db)
@@ -146,6 +155,16 @@ class Doors:
             await service.marks.write(db, records)
         for _, _, why, _ in refused:
             service.registry.counter(REFUSED).labels(why.code).inc()
+        service.relay.wake()
+
+    async def refuse_action(self, service: Service, record: Record, why: str) -> None:
+        """Keep an action as refused that was read and cannot be applied; `why` is the class of the error."""
+        said = Refusal("cannot_be_applied", f"applying it failed ({why})")
+        async with transaction(service.pool) as db:
+            arrival = arrived(record, await clock.now(db))
+            await store.insert_rejections(db, [(_rejection_id(record), record, said, arrival)])
+            await service.marks.write(db, [record])
+        service.registry.counter(REFUSED).labels(said.code).inc()
         service.relay.wake()
 
     async def _keep(

@@ -54,6 +54,11 @@ async def on_words(service: Service, records: list[Record]) -> None:
     service.relay.wake()
 
 
+async def pass_by(service: Service, record: Record, _: str) -> None:
+    async with transaction(service.pool) as db:
+        await service.marks.write(db, [record])
+
+
 def compose(row: asyncpg.Record) -> Outgoing:
     return Outgoing(row["id"].encode(), f"{row['revision']} {row['count']}".encode())
 
@@ -80,7 +85,7 @@ def build(settings: TallySettings) -> Service:
     return Service(
         "tally",
         settings,
-        subscriptions=[Subscription(["words"], on_words)],
+        subscriptions=[Subscription(["words"], on_words, pass_by)],
         outlets=[COUNTS],
         loops=[break_later],
         topics=TOPICS,
