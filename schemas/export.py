@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from schemas import asyncapi
+from schemas import asyncapi, released
 from schemas.published import PUBLISHED, Published, schema_of, text_of
 
 FOLDER = Path(__file__).parent
@@ -40,7 +40,7 @@ def check(folder: Path = FOLDER) -> list[str]:
     for path in sorted((folder / "jsonschema").glob("*.json")):
         if f"jsonschema/{path.name}" not in known:
             problems.append(f"schemas/jsonschema/{path.name}: no message has this name and version any more.")
-    return problems or _check_asyncapi(folder)
+    return problems + released.check(folder) or _check_asyncapi(folder)
 
 
 def _check_asyncapi(folder: Path) -> list[str]:

@@ -43,7 +43,14 @@ def register(tree: "Tree") -> None:
     )  # fmt: skip
     add(
         schemas, "check", _check, "fail where models, committed schemas, AsyncAPI document and examples differ",
+        more="Fails too where today's messages do not fit those of a released version (schemas/released/): what it\n"
+        "wrote must be readable, and who still reads as it did must be able to.",
         problem="they differ: one sentence for each difference",
+    )  # fmt: skip
+    add(
+        schemas, "release", _release, "keep today's schemas and examples as those of this version",
+        more="They go to schemas/released/VERSION/, to be committed with the release. Safe to repeat.",
+        problem="the check fails, or this version was released with other schemas",
     )  # fmt: skip
 
 
@@ -92,6 +99,22 @@ def _check(_: argparse.Namespace) -> int:
     for problem in problems:
         _say(problem)
     return 1 if problems else 0
+
+
+def _release(args: argparse.Namespace) -> int:
+    from schemas import export, released
+
+    if _check(args):
+        return 1
+    try:
+        written = released.release(export.FOLDER)
+    except released.AlreadyReleased as error:
+        raise Trouble(str(error)) from None
+    for name in written:
+        print(f"schemas/{name}")
+    if not written:
+        _say("It is released already, just so.")
+    return 0
 
 
 def _say(sentence: str) -> None:
