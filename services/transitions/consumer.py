@@ -27,6 +27,9 @@ CONSUMER = "transitions"
 FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
 """What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
 
+MOST_PARTITIONS = 100_000
+"""More than any topic has: a row is kept for each."""
+
 ACTIONS = metrics.declare(
     "baton_actions_received_total", "counter", "Actions read from care.actions.", ["type"]
 )
@@ -76,7 +79,11 @@ class Doors:
                 continue
             try:
                 if record.header("ce_type") == MARK_TYPE:
-                    told[record.partition] = AppliedMark.model_validate_json(record.value)
+                    said = AppliedMark.model_validate_json(record.value)
+                    if record.partition < said.partitions <= MOST_PARTITIONS:
+                        told[record.partition] = said
+                    else:
+                        self._pass_by(service, record, ["partitions"])
                     continue
                 event = EncounterEvent.model_validate_json(record.value)
             except ValidationError as error:
