@@ -6,7 +6,7 @@ from baton.simulate.arrivals import DIRECT, EMERGENCY, PLANNED, VISIT
 from baton.simulate.catalogue import Catalogue, Choice
 from baton.simulate.hospital import Hospital
 from baton.simulate.times import DAY, HOUR, Clock
-from baton.simulate.visits import CONTINUED, Back, Change, Step, Visit
+from baton.simulate.visits import CONTINUED, EMERGENCY_VISIT, Back, Change, Step, Visit
 from baton.simulate.wards import ICU_DAYS, INTENSIVE, REHAB
 
 MINUTE = 60
@@ -190,7 +190,7 @@ class Courses:
             return Back(at, EMERGENCY if rng.random() < 0.8 else DIRECT, again, person, visit, "unplanned")
         if rng.random() < _REVISIT:
             at = left + int(rng.uniform(0.5, 20) * DAY)
-            return Back(at, VISIT, condition, person, visit, "emergency_visit")
+            return Back(at, VISIT, condition, person, visit, EMERGENCY_VISIT)
         return None
 
     # --- times ------------------------------------------------------------------------------------------------

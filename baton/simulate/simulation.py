@@ -72,8 +72,7 @@ class Simulation:
     def truth(self) -> Iterator[dict[str, Any]]:
         """What really happened to each visit of which something was written so far."""
         for visit in self._visits:
-            if visit.state != "none":
-                yield visit.truth()
+            yield visit.truth()
 
     def __iter__(self) -> Iterator[Sent]:
         wire = self._wire
@@ -110,6 +109,9 @@ class Simulation:
                     count += 1
                     control_id = f"{self._prefix}{count:09d}"
                     data = desk.write(visit, step, control_id, at + 1)
+                    if not visit.told:
+                        visit.told = True
+                        self._visits.append(visit)
                     yield Letter(count, control_id, visit.number, step.trigger, what, at + 1, data)
             order += 1
             if visit.steps:
@@ -145,14 +147,13 @@ class Simulation:
         visit.attending = rng.choice(self._people.staff)
         if way == VISIT:
             visit.diagnoses = (rng.choice(self._catalogue.complaints),)
+            visit.service, visit.why = "EMR", "complaint"
         elif after is not None and after.kind == CONTINUED:
             visit.diagnoses = after.of.diagnoses
         else:
             visit.diagnoses = condition.diagnoses(rng)
         self._desk.open(visit)
-        back = self._courses.draw(visit, way, at)
-        self._visits.append(visit)
-        return visit, back
+        return visit, self._courses.draw(visit, way, at)
 
 
 def _sent(at: int, letter: Letter, done: tuple[str, ...]) -> Sent:

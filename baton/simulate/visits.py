@@ -11,8 +11,8 @@ Change = tuple[Any, ...] | None
 """What a step says besides its trigger, as `desk` reads it."""
 
 
-CONTINUED = "continued"
-"""The kind of a coming back that is none: the stay goes on under another number."""
+CONTINUED, EMERGENCY_VISIT = "continued", "emergency_visit"
+"""Kinds of a coming back that is no readmission: the stay goes on under another number; home again the same day."""
 
 
 class Step(NamedTuple):
@@ -50,7 +50,7 @@ class Visit:
     __slots__ = (
         "account", "admission_type", "admitted", "after", "attending", "before", "coded", "condition", "diagnoses",
         "disposition", "dx", "front", "left", "moves", "mrn", "number", "patient_class", "person", "place", "reason",
-        "registered_as", "scheduled", "service", "source", "started", "state", "steps", "undone_moves",
+        "registered_as", "scheduled", "service", "source", "started", "state", "steps", "told", "undone_moves", "why",
     )  # fmt: skip
 
     def __init__(
@@ -62,8 +62,9 @@ class Visit:
         self.mrn = self.registered_as = mrn
         self.steps: list[Step] = []
         self.patient_class = ""
-        self.state = "none"
+        self.state = ""
         self.service = condition.service
+        self.why = condition.name
         self.admission_type = self.source = self.attending = ""
         self.place: Place | None = None
         self.before: Place | None = None
@@ -76,12 +77,15 @@ class Visit:
         self.admitted: int | None = None
         self.left: int | None = None
         self.after = after
+        self.told = False
         self.undone_moves = 0
         self.front = self.reason = self.account = self.coded = ""
 
     def truth(self) -> dict[str, Any]:
         """What really happened, as far as it was recorded."""
         back = self.after if self.state not in ("planned", "cancelled") else None
+        # Who is still in the emergency department is not admitted yet.
+        kind = None if back is None else back.kind if self.admitted else EMERGENCY_VISIT
         over = self.state == "discharged"
         return {
             "visit": self.number,
@@ -99,8 +103,8 @@ class Visit:
                 for at, trigger, origin, destination in self.moves
             ],
             "diagnoses": list(self.diagnoses),
-            "condition": self.condition.name,
-            "readmission": {"of": back.of.number, "kind": back.kind} if back else None,
+            "condition": self.why,
+            "readmission": {"of": back.of.number, "kind": kind} if back else None,
             "died_at": _iso(self.person.dead),
         }
 

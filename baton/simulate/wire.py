@@ -48,7 +48,7 @@ class Wire:
             )
         )
         self._coming: list[tuple[int, int, Letter]] = []
-        self._posted = 0
+        self._posted = self._latest = 0
         self._waiting: dict[str, list[Letter]] = {}
 
     def post(self, letter: Letter) -> None:
@@ -80,8 +80,13 @@ class Wire:
             at, _, letter = heappop(coming)
             if not letter.gone:
                 letter.gone = True
-                second = letter.twin is not None and letter.twin.gone
-                yield at, letter, (*letter.fate, DUPLICATE) if second else letter.fate
+                yield at, letter, self._fate(letter)
+
+    def _fate(self, letter: Letter) -> tuple[str, ...]:
+        """What came of it: of two copies the second is the duplicate, and nothing may have overtaken a message."""
+        fate = () if letter.fate == (DISORDER,) and letter.number > self._latest else letter.fate
+        self._latest = max(self._latest, letter.number)
+        return (*fate, DUPLICATE) if letter.twin is not None and letter.twin.gone else fate
 
     def _double(self, letter: Letter, at: int, rng: Random) -> None:
         """A copy, seconds to hours after; now and then replayed by an engine, with MSH-7 and MSH-10 of its own."""
