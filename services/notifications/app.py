@@ -1,17 +1,26 @@
 """Notifications: who is told of what was missed, until it is done.
 
-Reads care.transitions; writes care.alerts; sends signed webhooks to the contacts of contacts.yaml.
+Reads care.transitions; writes care.alerts; sends signed webhooks and mail to the contacts of contacts.yaml.
 """
 
 from schemas import topics
 from services.chassis.service import Service, Subscription
 from services.notifications import publish
+from services.notifications.channels import Sends
+from services.notifications.channels.email import Email
 from services.notifications.channels.webhook import Webhook
 from services.notifications.consumer import Door
+from services.notifications.contacts import Contacts
 from services.notifications.held import Held
+from services.notifications.kinds import Channel, EmailChannel
 from services.notifications.sender import Sender
 from services.notifications.settings import Settings
 from services.notifications.watch import Watch, reachable
+
+
+def reach(channel: Channel, contacts: Contacts) -> Sends:
+    """The way to send over a channel."""
+    return Email(channel, contacts) if isinstance(channel, EmailChannel) else Webhook(channel, contacts)
 
 
 def build(settings: Settings) -> Service:
@@ -19,7 +28,7 @@ def build(settings: Settings) -> Service:
     contacts = settings.contacts()
     senders = [
         Sender(
-            Webhook(channel, contacts),
+            reach(channel, contacts),
             contacts.app_url,
             at_once=settings.send_at_once,
             longest=settings.send_retry_max,

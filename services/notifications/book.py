@@ -3,8 +3,9 @@
 Every function works within the caller's transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from services.chassis.postgres import Db
 from services.notifications import store
@@ -27,18 +28,22 @@ async def write(db: Db, changes: Sequence[Alert], contacts: Contacts, now: datet
 async def _tell(db: Db, news: Sequence[Alert], contacts: Contacts) -> None:
     if not news:
         return
-    await store.tell_again(db, {alert.alert_id: alert.told_of for alert in news})
-    await _route(db, [alert for alert in news if alert.standing], contacts)
+    await store.tell_again(
+        db, {alert.alert_id: alert.told_of for alert in news}, contacts.fallback_after_seconds
+    )
+    await _route(
+        db, [(alert.alert_id, alert.team, alert.told_of) for alert in news if alert.standing], contacts
+    )
 
 
-async def _route(db: Db, news: Sequence[Alert], contacts: Contacts) -> None:
+async def _route(db: Db, standing: Iterable[tuple[UUID, str, int]], contacts: Contacts) -> None:
     routed = [
-        (alert.alert_id, channel, alert.told_of)
-        for alert in news
-        for channel in contacts.channels_of(alert.team)
+        (alert_id, channel, revision, turn)
+        for alert_id, team, revision in standing
+        for channel, turn in contacts.channels_of(team).items()
     ]
     if routed:
-        await store.tell(db, routed)
+        await store.tell(db, routed, contacts.fallback_after_seconds)
 
 
 async def follow_lists(
@@ -63,12 +68,5 @@ async def follow_lists(
 
 async def route_again(db: Db, contacts: Contacts) -> list[str]:
     """After a change of the contacts: standing alerts reach those who are to hear now; gives channels that went."""
-    routed = [
-        (alert_id, channel, revision)
-        for alert_id, team, revision, known in await store.standing_unrouted(db)
-        for channel in contacts.channels_of(team)
-        if channel not in known
-    ]
-    if routed:
-        await store.tell(db, routed)
+    await _route(db, await store.standing(db), contacts)
     return await store.close_strangers(db, contacts.channels)

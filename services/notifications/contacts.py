@@ -4,21 +4,23 @@ import os
 import re
 from collections.abc import Mapping
 from importlib.resources import files
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from services.notifications.domain.text import GENERIC_TEAM, Names
+from services.notifications.kinds import Channel, ChannelError, EmailChannel, WebhookChannel, printable
 
 FILE = "contacts.yaml"
 M = TypeVar("M", bound=BaseModel)
 
+Turns = tuple[tuple[str, ...], ...]
+"""The channels of a team in the order in which they are tried; those of one turn are told at once."""
+
 DEFAULT = "default"
-SHORTEST_SECRET = 16
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 
@@ -26,63 +28,33 @@ class ContactsError(ValueError):
     """contacts.yaml cannot be used; the text says where and what to do."""
 
 
-def _local(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _webhook(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise ValueError("is no address; write one such as https://pager.example.org/baton")
-    if parts.username or parts.password:
-        raise ValueError("holds a user or password; the signature says who we are, so leave them out")
-    if parts.scheme == "http" and not _local(parts.hostname):
-        raise ValueError("is not encrypted; write https:// (http:// only on this machine)")
-    return url
-
-
 def _app_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path.strip("/") or parts.query:
         raise ValueError("should be scheme and host only, such as https://baton.example.org")
-    return url.rstrip("/")
-
-
-class Channel(BaseModel):
-    """One way to reach people: a signed webhook. `secret_env` names the variable that holds the secret."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: str
-    webhook: Annotated[str, AfterValidator(_webhook)] = Field(repr=False)
-    secret_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
-    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
-    secret: SecretStr = SecretStr("")
-
-    @property
-    def host(self) -> str:
-        """Where messages go, without the path: that may be a secret too."""
-        return urlsplit(self.webhook).netloc
+    return printable(url.rstrip("/"))
 
 
 class Contacts(BaseModel):
-    """The channels by name, and for each team those it is reached by; any other team is the default one."""
+    """The channels by name, and for each team those it is reached by; any other team is the default one.
+
+    The channels of a later turn are told when those before them have not delivered for `fallback_after_seconds`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     app_url: Annotated[str, AfterValidator(_app_url)]
     channels: Mapping[str, Channel] = {}
-    teams: Mapping[str, tuple[str, ...]] = {DEFAULT: ()}
+    teams: Mapping[str, Turns] = {DEFAULT: ()}
+    fallback_after_seconds: Annotated[float, Field(gt=0, le=3600)] = 120.0
     generic_team: Annotated[str, Field(min_length=1)] = GENERIC_TEAM
     revealing: tuple[str, ...] = ()
 
-    def channels_of(self, team: str) -> tuple[str, ...]:
-        """The names of the channels that reach a team."""
-        found = self.teams.get(team)
-        return self.teams[DEFAULT] if found is None else found
+    def channels_of(self, team: str) -> dict[str, int]:
+        """The channels that reach a team, and the turn of each, from 0."""
+        turns = self.teams.get(team)
+        turns = self.teams[DEFAULT] if turns is None else turns
+        return {channel: turn for turn, channels in enumerate(turns) for channel in channels}
 
     @property
     def names(self) -> Names:
@@ -96,10 +68,11 @@ def load_contacts(folder: Path | None, environment: Mapping[str, str] | None = N
         text = given.read_text("utf-8")
     else:
         text = files("services.notifications").joinpath("config", FILE).read_text("utf-8")
-    return parse_contacts(text, os.environ if environment is None else environment)
+    return parse_contacts(text, os.environ if environment is None else environment, folder)
 
 
-def parse_contacts(text: str, environment: Mapping[str, str]) -> Contacts:
+def parse_contacts(text: str, environment: Mapping[str, str], folder: Path | None = None) -> Contacts:
+    """Read the text of a contacts.yaml; files it names are looked for in `folder`."""
     try:
         said = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -108,7 +81,7 @@ def parse_contacts(text: str, environment: Mapping[str, str]) -> Contacts:
     if not isinstance(said, dict):
         raise ContactsError(_say("it", "holds no keys; write at least `app_url:`, `channels:` and `teams:`"))
     channels = {
-        name: _channel(name, entry, environment) for name, entry in _entries(said, "channels").items()
+        name: _channel(name, entry, environment, folder) for name, entry in _entries(said, "channels").items()
     }
     teams = {name: _team(name, entry, channels) for name, entry in _entries(said, "teams").items()}
     if DEFAULT not in teams:
@@ -123,29 +96,47 @@ def _entries(said: dict[str, Any], key: str) -> dict[str, Any]:
     return {str(name): entry for name, entry in entries.items()}
 
 
-def _channel(name: str, entry: Any, environment: Mapping[str, str]) -> Channel:
+def _channel(name: str, entry: Any, environment: Mapping[str, str], folder: Path | None) -> Channel:
     where = f"channels.{name}"
     if not _NAME.fullmatch(name):
         raise ContactsError(_say(where, "should be a name of lower case letters, digits, - and _"))
-    if not isinstance(entry, dict):
-        raise ContactsError(_say(where, "holds no keys; write `webhook:` and `secret_env:`"))
-    channel = _checked(Channel, where, {**entry, "name": name, "secret": ""})
-    secret = environment.get(channel.secret_env, "")
-    if len(secret) < SHORTEST_SECRET:
-        needs = f"needs the variable {channel.secret_env} to hold a secret of at least {SHORTEST_SECRET} characters"
-        raise ContactsError(_say(where, needs))
-    return channel.model_copy(update={"secret": SecretStr(secret)})
+    if not isinstance(entry, dict) or ("webhook" in entry) == ("email" in entry):
+        raise ContactsError(_say(where, "should hold either `webhook:` or `email:`, and what belongs to it"))
+    hidden = [key for key in ("name", "secret", "user", "password") if key in entry]
+    if hidden:
+        raise ContactsError(_say(f"{where}.{hidden[0]}", "is not known; leave it out"))
+    values = entry | {"name": name}
+    try:
+        if "webhook" in entry:
+            return _checked(WebhookChannel, where, values).with_secrets(environment)
+        return _checked(EmailChannel, where, values).with_secrets(environment).within(folder)
+    except ChannelError as error:
+        problem = str(error)
+    raise ContactsError(_say(where, problem))
 
 
-def _team(name: str, entry: Any, channels: Mapping[str, Channel]) -> tuple[str, ...]:
-    if not isinstance(entry, list) or not all(isinstance(one, str) for one in entry):
-        raise ContactsError(_say(f"teams.{name}", "should be a list of channels, such as [pager]"))
-    for one in entry:
-        if one not in channels:
-            raise ContactsError(
-                _say(f"teams.{name}", f"names the channel {one}, which `channels:` does not have")
-            )
-    return tuple(dict.fromkeys(entry))
+def _team(name: str, entry: Any, channels: Mapping[str, Channel]) -> Turns:
+    turns = [_at_once(one) for one in entry] if isinstance(entry, list) else [None]
+    found: list[tuple[str, ...]] = []
+    known: set[str] = set()
+    for turn in turns:
+        if turn is None:
+            form = "such as [pager, mail], or [[pager, desk], mail] to tell two at once"
+            raise ContactsError(_say(f"teams.{name}", f"should be a list of channels in their order, {form}"))
+        for one in turn:
+            if one not in channels:
+                raise ContactsError(
+                    _say(f"teams.{name}", f"names the channel {one}, which `channels:` does not have")
+                )
+        found.append(tuple(one for one in dict.fromkeys(turn) if one not in known))
+        known |= set(turn)
+    return tuple(filter(None, found))
+
+
+def _at_once(entry: Any) -> list[str] | None:
+    """The channels of one turn: a name, or a list of names; None for anything else."""
+    names = entry if isinstance(entry, list) else [entry]
+    return names if names and all(isinstance(one, str) for one in names) else None
 
 
 def _checked(model: type[M], where: str, values: dict[str, Any]) -> M:

@@ -106,28 +106,33 @@ ORDER BY team, live
 ON CONFLICT (team, live) DO UPDATE SET acknowledged_at = excluded.acknowledged_at;
 
 -- name: tell
--- Have channels hear of alerts, whether or not they ever did.
-INSERT INTO notifications.notice AS held (alert_id, channel, wanted, due_at)
-SELECT alert_id, channel, wanted, statement_timestamp()
-FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS given (alert_id, channel, wanted)
+-- Have channels hear of alerts, whether or not they ever did: those of turn 0 now, each other $5 seconds after the one
+-- before. One that comes to a turn by a change of the contacts is looked at again.
+INSERT INTO notifications.notice AS held (alert_id, channel, wanted, turn, due_at)
+SELECT alert_id, channel, wanted, turn, statement_timestamp() + make_interval(secs => turn * $5::float8)
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::integer[]) AS given (alert_id, channel, wanted, turn)
 ORDER BY alert_id, channel
 ON CONFLICT (alert_id, channel) DO UPDATE
-SET wanted = excluded.wanted, due_at = coalesce(held.due_at, excluded.due_at)
-WHERE held.wanted < excluded.wanted;
+SET wanted = excluded.wanted, turn = excluded.turn, due_at = coalesce(held.due_at, excluded.due_at)
+WHERE held.wanted < excluded.wanted OR held.turn <> excluded.turn;
 
 -- name: tell_again
--- Have every channel that may know of these alerts hear how they now stand.
+-- Have every channel that may know of these alerts hear at once how they now stand; the others in their turn.
 UPDATE notifications.notice held
-SET wanted = given.wanted, due_at = coalesce(held.due_at, statement_timestamp())
+SET wanted = given.wanted,
+    due_at = coalesce(
+        held.due_at,
+        statement_timestamp() + make_interval(
+            secs => CASE WHEN held.told IN ('maybe', 'open') THEN 0 ELSE held.turn * $3::float8 END
+        )
+    )
 FROM unnest($1::uuid[], $2::bigint[]) AS given (alert_id, wanted)
 WHERE held.alert_id = given.alert_id AND held.wanted < given.wanted;
 
--- name: standing_unrouted
--- Standing alerts that people should hear of, with the channels that already do.
-SELECT a.alert_id, a.team, a.told_of, array_remove(array_agg(n.channel), NULL) AS channels
-FROM notifications.alert a LEFT JOIN notifications.notice n USING (alert_id)
-WHERE a.status IN ('firing', 'acknowledged') AND a.live AND a.told_of > 0
-GROUP BY a.alert_id;
+-- name: standing
+-- Standing alerts that people should hear of.
+SELECT alert_id, team, told_of FROM notifications.alert
+WHERE status IN ('firing', 'acknowledged') AND live AND told_of > 0;
 
 -- name: close_strangers
 -- Channels that are no longer configured have nothing more to hear.
@@ -135,12 +140,23 @@ UPDATE notifications.notice SET due_at = NULL
 WHERE due_at IS NOT NULL AND channel <> ALL ($1::text[]) RETURNING channel;
 
 -- name: claim_notices
--- Notices of a channel that are due, held by nobody, or by a sender that did not come back.
-SELECT alert_id, told, heard_of, failures, statement_timestamp() AS wall
-FROM notifications.notice
-WHERE channel = $1 AND due_at <= statement_timestamp()
-  AND (lease_until IS NULL OR lease_until <= statement_timestamp())
-ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED;
+-- Notices of a channel that are due, held by nobody, or by a sender that did not come back. One that waits for its turn
+-- is due as soon as each channel before it has nothing to say, or has failed $3 times.
+SELECT n.alert_id, n.told, n.heard_of, n.failures, statement_timestamp() AS wall,
+       EXISTS (
+           SELECT FROM notifications.notice e
+           WHERE e.alert_id = n.alert_id AND e.turn < n.turn AND e.told = 'open' AND e.heard_of >= n.wanted
+       ) AS covered
+FROM notifications.notice n
+WHERE n.channel = $1 AND n.due_at IS NOT NULL AND (n.lease_until IS NULL OR n.lease_until <= statement_timestamp())
+  AND (
+      n.due_at <= statement_timestamp()
+      OR n.turn > 0 AND n.failures = 0 AND NOT EXISTS (
+          SELECT FROM notifications.notice e
+          WHERE e.alert_id = n.alert_id AND e.turn < n.turn AND e.due_at IS NOT NULL AND e.failures < $3
+      )
+  )
+ORDER BY n.due_at LIMIT $2 FOR UPDATE OF n SKIP LOCKED;
 
 -- name: alerts_by_id
 -- Alerts as they now stand.
@@ -152,7 +168,7 @@ WITH begun AS (
     INSERT INTO notifications.attempt (alert_id, channel, host, reason, revision, said, started_at)
     SELECT alert_id, $1, $2, reason, revision, said, statement_timestamp()
     FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::text[]) AS given (alert_id, reason, revision, said)
-    RETURNING attempt_id, alert_id
+    RETURNING attempt_id, alert_id, revision
 )
 UPDATE notifications.notice held
 SET attempt_id = begun.attempt_id,
@@ -160,7 +176,12 @@ SET attempt_id = begun.attempt_id,
     told = CASE WHEN held.told = 'open' THEN 'open' ELSE 'maybe' END
 FROM begun
 WHERE held.alert_id = begun.alert_id AND held.channel = $1
-RETURNING held.alert_id, held.attempt_id;
+RETURNING held.alert_id, held.attempt_id,
+    (SELECT min(revision) FROM notifications.attempt a WHERE a.alert_id = held.alert_id AND a.channel = $1) AS first,
+    ARRAY(
+        SELECT unnest(a.took) FROM notifications.attempt a
+        WHERE a.alert_id = held.alert_id AND a.channel = $1 AND a.revision = begun.revision
+    ) AS took;
 
 -- name: fall_silent
 -- There is nothing to say to this channel about these alerts as they now stand.
@@ -170,7 +191,7 @@ WHERE channel = $1 AND alert_id = ANY ($2::uuid[]);
 -- name: attempt_delivered
 -- The channel has heard of this revision; what has become newer meanwhile is due at once.
 WITH ended AS (
-    UPDATE notifications.attempt SET ended_at = statement_timestamp(), answer = $2 WHERE attempt_id = $1
+    UPDATE notifications.attempt SET ended_at = statement_timestamp(), answer = $2, took = $5 WHERE attempt_id = $1
 )
 UPDATE notifications.notice
 SET told = $3, heard_of = $4, failures = 0, attempt_id = NULL, lease_until = NULL,
@@ -178,12 +199,12 @@ SET told = $3, heard_of = $4, failures = 0, attempt_id = NULL, lease_until = NUL
 WHERE attempt_id = $1;
 
 -- name: attempt_failed
--- Try again in $4 seconds; $3 is what the channel may know now.
+-- Try again in $4 seconds; $3 is what the channel may know now, $5 how often it has failed.
 WITH ended AS (
-    UPDATE notifications.attempt SET ended_at = statement_timestamp(), answer = $2 WHERE attempt_id = $1
+    UPDATE notifications.attempt SET ended_at = statement_timestamp(), answer = $2, took = $6 WHERE attempt_id = $1
 )
 UPDATE notifications.notice
-SET told = $3, failures = failures + 1, attempt_id = NULL, lease_until = NULL,
+SET told = $3, failures = $5, attempt_id = NULL, lease_until = NULL,
     due_at = statement_timestamp() + make_interval(secs => $4)
 WHERE attempt_id = $1;
 
@@ -197,12 +218,12 @@ WHERE due_at IS NOT NULL AND failures >= $1
 GROUP BY channel ORDER BY channel;
 
 -- name: unheard_alerts
--- Alerts that stand, and of which every channel that should hear has failed several times in a row.
+-- Alerts that stand, that no channel has delivered, and of which every channel has failed several times in a row.
 SELECT count(*) FROM (
     SELECT FROM notifications.notice n JOIN notifications.alert a USING (alert_id)
     WHERE a.status = 'firing'
     GROUP BY alert_id
-    HAVING bool_and(n.told NOT IN ('open', 'closed') AND n.due_at IS NOT NULL AND n.failures >= $1)
+    HAVING bool_and(n.told <> 'open' AND (n.due_at IS NULL OR n.failures >= $1)) AND bool_or(n.due_at IS NOT NULL)
 ) AS unheard;
 
 -- name: unpublished_alerts

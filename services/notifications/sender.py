@@ -1,12 +1,13 @@
 """Sends what is to be said, one loop a channel: claimed, checked against the alert as it stands, sent, noted.
 
-A message is sent at least once, under one key. Whoever claims a notice holds it for longer than a send may take; if
+A message is sent at least once, under one key. A channel of a later turn claims what the channels before it have not
+delivered in time, or have failed to deliver. Whoever claims a notice holds it for longer than a send may take; if
 that sender is killed, another takes the notice over when the time is up, and says it again.
 """
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,12 +20,23 @@ from services.chassis.service import Service
 from services.notifications import store
 from services.notifications.channels import Answer, Message, Sends
 from services.notifications.domain.model import Alert
-from services.notifications.domain.notices import MAYBE, OPEN, knows_after, pause, reason_to_send
+from services.notifications.domain.notices import (
+    FAILURES,
+    MAYBE,
+    OPEN,
+    RESOLVE,
+    knows_after,
+    knows_after_some,
+    pause,
+    reason_to_send,
+)
 from services.notifications.domain.text import text
 
 # Beyond the time a send may take: for writing down the answer.
 GRACE = 30.0
 REST = 1.0
+FOR_EVER = 1000
+"""So many failures mean the longest pause."""
 
 SENT = metrics.declare(
     "baton_notice_sent_total", "counter", "Messages sent, by channel and outcome.", ["channel", "outcome"]
@@ -76,7 +88,7 @@ class Sender:
     async def _claim(self, db: Db, now: datetime) -> tuple[list[Claimed], int]:
         """Take due notices, and find out what there is to say about each at this moment."""
         name = self._channel.name
-        notices = await store.claim_notices(db, name, self._at_once)
+        notices = await store.claim_notices(db, name, self._at_once, FAILURES)
         if not notices:
             return [], 0
         # Read after the notices are held: an alert that has ended meanwhile is seen to have ended.
@@ -85,7 +97,7 @@ class Sender:
         silent = []
         for notice in notices:
             alert = alerts.get(notice.alert_id)
-            reason = reason_to_send(alert, notice.told, notice.heard_of)
+            reason = reason_to_send(alert, notice.told, notice.heard_of, covered=notice.covered)
             if alert is None or reason is None:
                 silent.append(notice.alert_id)
             else:
@@ -100,41 +112,50 @@ class Sender:
         db: Db,
         drafts: Sequence[store.Draft],
         notices: Sequence[store.Notice],
-        alerts: dict[UUID, Alert],
+        alerts: Mapping[UUID, Alert],
     ) -> list[Claimed]:
         if not drafts:
             return []
         channel = self._channel
-        attempts = await store.begin_attempts(db, channel.name, channel.host, drafts, channel.timeout + GRACE)
+        begun = await store.begin_attempts(db, channel.name, channel.host, drafts, channel.timeout + GRACE)
         known = {notice.alert_id: notice for notice in notices}
-        return [
-            Claimed(
-                attempts[draft.alert_id],
-                Message(
-                    key=f"{draft.alert_id}:{draft.revision}",
-                    reason=draft.reason,
-                    alert=alerts[draft.alert_id],
-                    said=draft.said,
-                    wall=known[draft.alert_id].wall,
-                ),
-                known[draft.alert_id],
-            )
-            for draft in drafts
-        ]
+        return [_claimed(draft, begun[draft.alert_id], known[draft.alert_id], alerts) for draft in drafts]
 
     async def _deliver(self, service: Service, claimed: Claimed) -> None:
         answer = await self._channel.send(claimed.message)
-        outcome = "delivered" if answer.delivered else "failed"
+        outcome = "delivered" if answer.delivered else "partial" if answer.took else "failed"
         service.registry.counter(SENT).labels(self._channel.name, outcome).inc()
         async with transaction(service.pool) as db:
             await self._note(db, claimed, answer)
 
     async def _note(self, db: Db, claimed: Claimed, answer: Answer) -> None:
-        message, notice = claimed.message, claimed.notice
-        if answer.delivered:
+        message, notice, attempt = claimed.message, claimed.notice, claimed.attempt
+        # Whoever refuses for good has never heard of the alert, and need not hear of its end.
+        ended = message.reason == RESOLVE and answer.final and answer.took
+        if answer.delivered or ended:
             told = knows_after(message.reason)
-            await store.attempt_delivered(db, claimed.attempt, answer.word, told, message.alert.told_of)
+            await store.attempt_delivered(db, attempt, answer.word, answer.took, told, message.alert.told_of)
             return
         told = notice.told if not answer.arrived or notice.told == OPEN else MAYBE
-        wait = max(answer.wait, pause(notice.failures, self._longest, random.random()))
-        await store.attempt_failed(db, claimed.attempt, answer.word, told, wait)
+        if answer.took:
+            told = knows_after_some(message.reason, told)
+        tries = FOR_EVER if answer.final else notice.failures
+        wait = max(answer.wait, pause(tries, self._longest, random.random()))
+        failures = max(notice.failures + 1, FAILURES if answer.final else 0)
+        await store.attempt_failed(db, attempt, answer.word, answer.took, told, failures, wait)
+
+
+def _claimed(
+    draft: store.Draft, begun: store.Begun, notice: store.Notice, alerts: Mapping[UUID, Alert]
+) -> Claimed:
+    first = draft.revision if begun.first is None else begun.first
+    message = Message(
+        key=f"{draft.alert_id}:{draft.revision}",
+        reason=draft.reason,
+        alert=alerts[draft.alert_id],
+        said=draft.said,
+        wall=notice.wall,
+        first=f"{draft.alert_id}:{first}",
+        took=begun.took,
+    )
+    return Claimed(begun.attempt, message, notice)

@@ -27,13 +27,17 @@ List = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a channel knows of an alert. `wall` is the time by the clock on the wall."""
+    """What a channel knows of an alert. `wall` is the time by the clock on the wall.
+
+    `covered`: a channel of an earlier turn has delivered what this one should say.
+    """
 
     alert_id: UUID
     told: str
     heard_of: int
     failures: int
     wall: datetime
+    covered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,18 @@ class Draft:
     reason: str
     revision: int
     said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that has begun, and what was said before it on the same channel about the same alert.
+
+    `first` is the revision of the first message, if there was one; `took` are the recipients that have this one.
+    """
+
+    attempt: int
+    first: int | None
+    took: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +189,20 @@ def _columns(lists: Iterable[List]) -> tuple[list[str], list[bool]]:
 # --- telling channels ---------------------------------------------------------------------------------------
 
 
-async def tell(db: Db, notices: Sequence[tuple[UUID, str, int]]) -> None:
-    """Have channels hear of alerts: (alert, channel, revision)."""
-    alerts, channels, revisions = zip(*notices, strict=True)
-    await db.execute(SQL["tell"], alerts, channels, revisions)
+async def tell(db: Db, notices: Sequence[tuple[UUID, str, int, int]], after: float) -> None:
+    """Have channels hear of alerts: (alert, channel, revision, turn); each turn `after` seconds after the one before."""
+    await db.execute(SQL["tell"], *zip(*notices, strict=True), after)
 
 
-async def tell_again(db: Db, alerts: Mapping[UUID, int]) -> None:
-    """Have every channel that may know of these alerts hear how they now stand."""
-    await db.execute(SQL["tell_again"], list(alerts), list(alerts.values()))
+async def tell_again(db: Db, alerts: Mapping[UUID, int], after: float) -> None:
+    """Have every channel that may know of these alerts hear how they now stand; the others in their turn."""
+    await db.execute(SQL["tell_again"], list(alerts), list(alerts.values()), after)
 
 
-async def standing_unrouted(db: Db) -> list[tuple[UUID, str, int, set[str]]]:
-    """(alert, team, revision, channels) of standing alerts that people should hear of."""
-    rows = await db.fetch(SQL["standing_unrouted"])
-    return [(row["alert_id"], row["team"], row["told_of"], set(row["channels"])) for row in rows]
+async def standing(db: Db) -> list[tuple[UUID, str, int]]:
+    """(alert, team, revision) of standing alerts that people should hear of."""
+    rows = await db.fetch(SQL["standing"])
+    return [(row["alert_id"], row["team"], row["told_of"]) for row in rows]
 
 
 async def close_strangers(db: Db, channels: Iterable[str]) -> list[str]:
@@ -195,9 +210,13 @@ async def close_strangers(db: Db, channels: Iterable[str]) -> list[str]:
     return sorted({row["channel"] for row in await db.fetch(SQL["close_strangers"], list(channels))})
 
 
-async def claim_notices(db: Db, channel: str, limit: int) -> list[Notice]:
-    """Lock notices of a channel that are due, until the transaction ends; those another sender has are skipped."""
-    return [Notice(**dict(row)) for row in await db.fetch(SQL["claim_notices"], channel, limit)]
+async def claim_notices(db: Db, channel: str, limit: int, failures: int) -> list[Notice]:
+    """Lock notices of a channel that are due, until the transaction ends; those another sender has are skipped.
+
+    Due too are those whose turn has come because every channel before has failed so many times, or has no more to say.
+    """
+    rows = await db.fetch(SQL["claim_notices"], channel, limit, failures)
+    return [Notice(**dict(row)) for row in rows]
 
 
 async def alerts_by_id(db: Db, alerts: Iterable[UUID]) -> dict[UUID, Alert]:
@@ -206,7 +225,7 @@ async def alerts_by_id(db: Db, alerts: Iterable[UUID]) -> dict[UUID, Alert]:
 
 async def begin_attempts(
     db: Db, channel: str, host: str, drafts: Sequence[Draft], lease: float
-) -> dict[UUID, int]:
+) -> dict[UUID, Begun]:
     """Write down what is about to be sent, and hold its notices for `lease` seconds; gives attempts by alert."""
     rows = await db.fetch(
         SQL["begin_attempts"],
@@ -218,7 +237,7 @@ async def begin_attempts(
         [draft.said for draft in drafts],
         lease,
     )
-    return {row["alert_id"]: row["attempt_id"] for row in rows}
+    return {row["alert_id"]: Begun(row["attempt_id"], row["first"], frozenset(row["took"])) for row in rows}
 
 
 async def fall_silent(db: Db, channel: str, alerts: Iterable[UUID]) -> None:
@@ -226,12 +245,16 @@ async def fall_silent(db: Db, channel: str, alerts: Iterable[UUID]) -> None:
     await db.execute(SQL["fall_silent"], channel, list(alerts))
 
 
-async def attempt_delivered(db: Db, attempt: int, answer: str, told: str, revision: int) -> None:
-    await db.execute(SQL["attempt_delivered"], attempt, answer, told, revision)
+async def attempt_delivered(
+    db: Db, attempt: int, answer: str, took: Sequence[str], told: str, revision: int
+) -> None:
+    await db.execute(SQL["attempt_delivered"], attempt, answer, told, revision, took or None)
 
 
-async def attempt_failed(db: Db, attempt: int, answer: str, told: str, pause: float) -> None:
-    await db.execute(SQL["attempt_failed"], attempt, answer, told, pause)
+async def attempt_failed(
+    db: Db, attempt: int, answer: str, took: Sequence[str], told: str, failures: int, pause: float
+) -> None:
+    await db.execute(SQL["attempt_failed"], attempt, answer, told, pause, failures, took or None)
 
 
 async def failing_channels(db: Db, failures: int) -> list[Failing]:

@@ -10,17 +10,16 @@ from services.chassis.postgres import transaction
 from services.chassis.service import Service
 from services.notifications import book, store
 from services.notifications.contacts import Contacts
+from services.notifications.domain.notices import FAILURES
 
 log = get_logger("notifications")
 
 REST = 5.0
-FAILURES = 3
-"""A channel fails when it failed this many times in a row with something to say."""
 
 FAILING = metrics.declare(
     "baton_notice_failing",
     "gauge",
-    "Messages a channel has refused or not answered three times in a row or more. They are tried again for ever.",
+    "Messages a channel has not answered three times in a row, or refused for good. They are tried again for ever.",
     ["channel"],
 )
 UNHEARD = metrics.declare(

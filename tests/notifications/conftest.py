@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ from services.chassis.kafka import Record
 from services.chassis.marks import Marks
 from services.chassis.postgres import close_pool, open_pool
 from services.chassis.service import Service
-from services.notifications.channels.webhook import Webhook
+from services.notifications.app import reach
 from services.notifications.consumer import Door
 from services.notifications.contacts import Contacts, parse_contacts
 from services.notifications.held import Held
@@ -38,6 +39,7 @@ from services.notifications.sender import Sender
 from services.notifications.settings import Settings
 from services.notifications.store import seen_alerts
 from tests.notifications.builders import DUE, hours
+from tests.notifications.inbox import Post
 
 SECRET = "a secret of at least sixteen characters"
 NOW = DUE + hours(1)
@@ -90,15 +92,18 @@ class House:
         """One pass of a channel's sender."""
         if channel not in self.senders:
             found = self.contacts.channels[channel]
-            self.senders[channel] = Sender(Webhook(found, self.contacts), self.contacts.app_url)
+            self.senders[channel] = Sender(reach(found, self.contacts), self.contacts.app_url)
         await self.senders[channel].once(self.service)
 
-    async def hurry(self) -> None:
+    async def hurry(self, channel: str = "%") -> None:
         """Let every pause and every hold of a killed sender be over."""
-        await self.run(
-            "UPDATE notice SET due_at = statement_timestamp() WHERE due_at IS NOT NULL",
-            "UPDATE notice SET lease_until = statement_timestamp() WHERE lease_until IS NOT NULL",
-        )
+        async with self.pool.acquire() as db:
+            for column in ("due_at", "lease_until"):
+                await db.execute(
+                    f"UPDATE notice SET {column} = statement_timestamp() "
+                    f"WHERE {column} IS NOT NULL AND channel LIKE $1",
+                    channel,
+                )
 
     async def run(self, *statements: str) -> None:
         async with self.pool.acquire() as db:
@@ -169,8 +174,16 @@ async def receiver() -> AsyncIterator[Receiver]:
     await running
 
 
+@pytest.fixture
+async def post(tmp_path: Path) -> AsyncIterator[Post]:
+    """Mail servers on this machine."""
+    found = Post(tmp_path)
+    yield found
+    await found.close()
+
+
 def some_contacts(url: str, *more: str) -> Contacts:
-    """A pager for everybody, and further channels to the same address."""
+    """A pager for everybody, and further channels to the same address, told at once."""
     channels = {
         name: {"webhook": url, "secret_env": "HOOK_SECRET", "timeout_seconds": 0.5}
         for name in ("pager", *more)
@@ -178,7 +191,7 @@ def some_contacts(url: str, *more: str) -> Contacts:
     said = {
         "app_url": "https://baton.example.org",
         "channels": channels,
-        "teams": {"default": list(channels)},
+        "teams": {"default": [list(channels)]},
         "revealing": ["detox"],
     }
     return parse_contacts(json.dumps(said), {"HOOK_SECRET": SECRET})

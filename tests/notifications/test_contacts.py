@@ -29,9 +29,9 @@ def test_a_team_has_its_channels() -> None:
     """Others have those of the default one."""
     contacts = parse_contacts(GOOD, {"PAGER": SECRET})
 
-    assert contacts.channels_of("4W") == ("desk", "pager")
-    assert contacts.channels_of("5N") == ()
-    assert contacts.channels_of("6S") == ("pager",)
+    assert contacts.channels_of("4W") == {"desk": 0, "pager": 1}
+    assert contacts.channels_of("5N") == {}
+    assert contacts.channels_of("6S") == {"pager": 0}
     assert contacts.app_url == "https://baton.example.org"
     assert (contacts.channels["desk"].host, contacts.channels["desk"].timeout_seconds) == ("localhost:9", 3.0)
 
@@ -40,7 +40,7 @@ def test_as_shipped_nobody_is_told() -> None:
     """And names that reveal a diagnosis stay inside."""
     contacts = load_contacts(None, {})
 
-    assert contacts.channels_of("4W") == ()
+    assert contacts.channels_of("4W") == {}
     assert contacts.names.team("Detox 4B") == "care team"
 
 
@@ -57,7 +57,7 @@ def test_as_shipped_nobody_is_told() -> None:
         ("timeout_seconds: 3", "timeout_seconds: 0", "channels.desk.timeout_seconds should be greater than 0."),
         ("  desk:", "  Desk!:", "channels.Desk! should be a name of lower case letters, digits, - and _."),
         ("default: [pager]", "default: [fax]", "teams.default names the channel fax, which `channels:` does not have."),
-        ("default: [pager]", "default: pager", "teams.default should be a list of channels, such as [pager]."),
+        ("default: [pager]", "default: pager", "teams.default should be a list of channels in their order, such as [pager, mail], or [[pager, desk], mail] to tell two at once."),
         ("default: [pager]", "other: [pager]", "teams has no `default`; write `default: []` if nobody is to be told."),
         ("teams:", "temas: {}\nteams:", "temas is not known; leave it out."),
         ("channels:\n", "channels: [\n", "line 5 is not readable YAML."),

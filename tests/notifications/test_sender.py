@@ -369,7 +369,7 @@ async def test_a_notice_without_anything_to_say_falls_silent(house: House) -> No
     await house.hear(a_deadline("void", revision=2, known_at=at(75)))
     await house.send()
     async with house.pool.acquire() as db:
-        due = await store.claim_notices(db, "pager", 8)
+        due = await store.claim_notices(db, "pager", 8, 3)
 
     assert due == []
 

@@ -35,10 +35,11 @@ import msgspec
 
 from schemas.base import iso
 from services.notifications.channels import Answer, Message
-from services.notifications.contacts import Channel, Contacts
+from services.notifications.contacts import Contacts
 from services.notifications.domain.model import Alert
 from services.notifications.domain.notices import RESOLVE, TRIGGER
 from services.notifications.domain.text import url
+from services.notifications.kinds import WebhookChannel
 
 SIGNATURE = "Baton-Signature"
 TOLERANCE = 300.0
@@ -67,7 +68,7 @@ def _digest(body: bytes, secret: str, at: str) -> str:
 class Webhook:
     """One receiver. Redirects are not followed: the address is where the messages go."""
 
-    def __init__(self, channel: Channel, contacts: Contacts) -> None:
+    def __init__(self, channel: WebhookChannel, contacts: Contacts) -> None:
         self.name = channel.name
         self.host = channel.host
         self.timeout = channel.timeout_seconds
