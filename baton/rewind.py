@@ -1,7 +1,10 @@
 """`baton rewind`: after a restore, have the services read again what the restored database does not hold."""
 
+import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from baton import addresses, ground
 from baton.trouble import Trouble
@@ -13,6 +16,10 @@ from services.chassis.postgres import Db
 
 STEP = 1_000_000
 """No subject has as many revisions between a backup and the loss."""
+
+
+LEFT = 12.0
+"""Seconds after which Kafka has noticed that a process is gone; its patience with a silent one is ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ async def rewind() -> int:
         async with ground.database(where) as db, Admin(ground.settings_of(where), "cli") as admin:
             anew = await db.fetchval(_OTHER_CLUSTER, await admin.cluster_id())
             for door in DOORS:
-                await _move(db, admin, door, anew=anew)
+                await _when_empty(partial(_move, db, admin, door, anew=anew))
             async with db.transaction():
                 await db.fetchval(_RAISE, STEP)
                 await republish(db, outlets())
@@ -60,10 +67,23 @@ async def rewind() -> int:
         raise Trouble(f"{error} See KAFKA_BOOTSTRAP_SERVERS.") from None
     except GroupBusyError as error:
         raise Trouble(
-            f"{error} Stop every process of Baton first; one that was killed counts for ten seconds more."
+            f"{error} Stop every process of Baton first; Kafka notices within {LEFT:.0f} s that one has gone."
         ) from None
     _say("Start the processes now: they read that again, and publish everything above what was published.")
     return 0
+
+
+async def _when_empty(move: Callable[[], Awaitable[None]]) -> None:
+    """A process with a name of its own (BATON_INSTANCE), or one that was killed, is a member for some seconds more."""
+    try:
+        async with asyncio.timeout(LEFT):
+            while True:
+                try:
+                    return await move()
+                except GroupBusyError:
+                    await asyncio.sleep(1)
+    except TimeoutError:
+        return await move()
 
 
 async def _move(db: Db, admin: Admin, door: Door, *, anew: bool) -> None:
@@ -73,11 +93,12 @@ async def _move(db: Db, admin: Admin, door: Door, *, anew: bool) -> None:
         next_ones = {(door.topic, row["partition"]): row["applied_offset"] + 1 for row in rows}
         # A position past the end is one on a topic that was made anew since: it says nothing there.
         to = {key: next_ones[key] if next_ones.get(key, end + 1) <= end else 0 for key, end in ends.items()}
-        _say(f"{door.topic}: up to {sum(ends.values()) - sum(to.values())} records will be read again")
     else:
         to = ends
     await admin.move(door.group, to)
-    if not door.from_outside:
+    if door.from_outside:
+        _say(f"{door.topic}: up to {sum(ends.values()) - sum(to.values())} records will be read again.")
+    else:
         parts, offsets = [number for _, number in to], [offset - 1 for offset in to.values()]
         await db.execute(_APPLY, door.consumer, door.topic, parts, offsets)
 
