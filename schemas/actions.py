@@ -1,6 +1,6 @@
 """`care.actions`: what people did. A line of `baton act` is the same object."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, TypeAdapter
 
@@ -163,3 +163,6 @@ Action = Annotated[
 
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 ACTION_TYPE = "baton.care.action"
+TYPES: tuple[str, ...] = tuple(
+    get_args(model.model_fields["type"].annotation)[0] for model in get_args(get_args(Action)[0])
+)

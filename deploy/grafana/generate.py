@@ -33,6 +33,11 @@ FIRED = "baton_deadlines_fired_total"
 BEHIND = "baton_deadlines_fired_behind_total"
 UNHEARD = "baton_alert_unheard"
 SENT = "baton_notice_sent_total"
+LATENESS = "baton_deadline_lateness_seconds"
+RECORD_LAG = "baton_record_lag_seconds"
+DEADLINES = "baton_deadlines"
+ALERTS = "baton_alerts"
+LOG_LINES = "baton_log_line_written_total"
 
 UP = 'max by (process) (up{job="baton"})'
 OPERATOR_ALERTS = 'sum by (alertname) (ALERTS{alertname=~"Baton.+", alertstate="firing"})'
@@ -74,6 +79,9 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     ),
     "Pipeline": (
         Panel("Lag", ((largest(MARK_AGE, "consumer"), "{{consumer}}"),), (MARK_AGE,), "s", red=60),
+        Panel("From Kafka to applied",
+              ((quantile(0.5, RECORD_LAG, "group"), "{{group}}: half"),
+               (quantile(0.99, RECORD_LAG, "group"), "{{group}}: 99 %")), (RECORD_LAG,), "s", red=60),
         Panel("Records a second",
               ((per_second("baton_record_handled_total", "group", "topic"), "{{group}}: {{topic}}"),),
               ("baton_record_handled_total",)),
@@ -93,6 +101,9 @@ ROWS: dict[str, tuple[Panel, ...]] = {
               red=1),
     ),
     "Deadlines and actions": (
+        Panel("Deadlines by status", ((largest(DEADLINES, "status"), "{{status}}"),), (DEADLINES,)),
+        Panel("How late deadlines fired",
+              ((quantile(0.5, LATENESS), "half"), (quantile(0.99, LATENESS), "99 %")), (LATENESS,), "s", red=30),
         Panel("Deadlines that fired, last hour",
               ((in_an_hour(FIRED), "undone at their due time"), (in_an_hour(BEHIND), "of these, behind")),
               (FIRED, BEHIND)),
@@ -108,6 +119,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
               ("baton_visits_changed_total", "baton_patients_planned_total")),
     ),
     "Alerts": (
+        Panel("Alerts by status", ((largest(ALERTS, "status"), "{{status}}"),), (ALERTS,)),
         Panel("Alerts by what they became, last hour",
               ((in_an_hour("baton_alerts_changed_total", "status"), "{{status}}"),), ("baton_alerts_changed_total",)),
         Panel("Messages sent, last hour",
@@ -125,6 +137,8 @@ ROWS: dict[str, tuple[Panel, ...]] = {
               ((f"{largest('baton_loop_stalled', PROCESS, 'loop')} > 0", "{{process}}: {{loop}} stands still"),
                (f"{in_an_hour('baton_loop_restarted_total', PROCESS, 'loop')} > 0", "{{process}}: {{loop}} failed, last hour")),
               ("baton_loop_stalled", "baton_loop_restarted_total")),
+        Panel("Errors and warnings in the log, last hour",
+              ((f"{in_an_hour(LOG_LINES, PROCESS, 'level')} > 0", "{{process}}: {{level}}"),), (LOG_LINES,)),
         Panel("Operator alerts that fire", ((OPERATOR_ALERTS, "{{alertname}}"),), (), width=WIDTH,
               text="Rules of deploy/prometheus/baton.rules.yml; deploy/runbooks/ says what to do."),
     ),
@@ -198,7 +212,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "min": 0,
         "thresholds": {"mode": "absolute", "steps": steps},
     }
-    if any("clamp" not in query and NEXT in query for query, _ in panel.queries):
+    if any("vector(0)" not in query and NEXT in query for query, _ in panel.queries):
         del defaults["min"]
     if panel.kind == "stat":
         options: dict[str, Any] = {

@@ -25,7 +25,8 @@ def per_second(name: str, *by: str) -> str:
 def in_an_hour(name: str, *by: str) -> str:
     """How often something happened in the hour before.
 
-    A counter of ours begins with its first event, which increase() does not see: what is new counts as it stands.
+    A counter whose labels nobody could know begins with its first event, which increase() does not see: what is new
+    counts as it stands.
     """
     return f"sum{_by(name, 'counter', by)} (({name} unless {name} offset 1h) or increase({name}[1h]))"
 
@@ -41,7 +42,7 @@ def smallest(name: str, *by: str) -> str:
 
 def overdue(name: str) -> str:
     """A gauge of the time that is left, as the time by which it was exceeded; 0 where it was not."""
-    return f"clamp_min(max{_by(name, 'gauge', ())} (-{name}), 0)"
+    return f"max{_by(name, 'gauge', ())} (-{name} > 0) or vector(0)"
 
 
 def quantile(share: float, name: str, *by: str) -> str:

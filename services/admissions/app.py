@@ -14,13 +14,15 @@ from services.chassis.service import Service, Subscription
 def build(settings: Settings) -> Service:
     """Put the service together; nothing runs until `services.chassis.service.main`."""
     inbound = Inbound(settings)
-    return Service(
+    service = Service(
         "admissions",
         settings,
         subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
         loops=[_tell_mark, _upkeep],
     )
+    inbound.begin_counting(service.registry)
+    return service
 
 
 def _tell_mark(service: Service) -> Coroutine[None, None, None]:

@@ -13,6 +13,7 @@ from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.feeds import Feeds
 from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.sender import sender
+from services.admissions.hl7.triggers import TYPES
 from services.admissions.settings import Settings
 from services.admissions.store import Kept, Tally
 from services.chassis import clock, metrics
@@ -38,11 +39,16 @@ UNAPPLIED = metrics.declare(
     "counter",
     "ADT messages stored whose trigger has no effect in this version; `baton refold` applies them after an upgrade.",
     ["trigger"],
+    known=[[trigger] for trigger in sorted(TYPES) if not applied(trigger)],
 )
 CHANGED = metrics.declare(
     "baton_visits_changed_total", "counter", "Visits that changed in something watched.", []
 )
 
+CODES = (
+    "not_hl7", "not_adt", "no_control_id", "no_event", "unknown_event", "no_patient_identifier", "too_large",
+    "unsupported_charset", "several_messages", "cannot_be_applied",
+)  # fmt: skip
 WORTH_PARTING = 200
 """Events in a batch from which on it is kept in two transactions at once."""
 
@@ -57,6 +63,14 @@ class Inbound:
         self.feeds: Feeds = settings.feeds()
         self.facilities = settings.facilities()
         self._months: set[str] = set()
+
+    def begin_counting(self, registry: metrics.Registry) -> None:
+        """Have the counters of every feed with a profile stand at 0."""
+        for feed in self.feeds.by_name:
+            for counter in (RECEIVED, DUPLICATES):
+                registry.counter(counter).labels(feed)
+            for code in CODES:
+                registry.counter(REJECTED).labels(feed, code)
 
     def read(self, record: Record, now: datetime) -> tuple[list[_Item], list[_Refusal]]:
         """Read one record: usually one message; several where an engine batched them."""

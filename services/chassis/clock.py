@@ -44,6 +44,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def wall() -> datetime:
+    """This machine's clock, in UTC; for measurements only, never for what is decided or stored."""
+    return datetime.now(UTC)
+
+
 class Patience:
     """Measures how long something has stood still, in real seconds."""
 

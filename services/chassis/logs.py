@@ -11,6 +11,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.types import EventDict, Processor
 
+from services.chassis import metrics
 from services.chassis.redaction import DENIED, Deny, describe_exception, error_name, exception_of
 from services.chassis.settings import ServiceSettings
 
@@ -30,8 +31,14 @@ def get_logger(name: str) -> Logger:
     return logger
 
 
-def configure(service: str, settings: ServiceSettings, *, denied: Collection[str] = ()) -> None:
-    """Send every log line of the process, the libraries' included, through one formatter to stderr."""
+def configure(
+    service: str,
+    settings: ServiceSettings,
+    *,
+    denied: Collection[str] = (),
+    registry: metrics.Registry | None = None,
+) -> None:
+    """Send every log line of the process, the libraries' included, through one formatter to stderr, and count it."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -52,7 +59,7 @@ def configure(service: str, settings: ServiceSettings, *, denied: Collection[str
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = _Stderr()
+    handler = _Stderr(registry)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_quiet_foreign, *shared],
@@ -97,8 +104,9 @@ def _fill_in(template: str, args: tuple[Any, ...]) -> str:
 class _Stderr(logging.Handler):
     """Writes to stderr as it is now: it may be redirected after the log was set up."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: metrics.Registry | None) -> None:
         super().__init__()
+        self._registry = registry
         self._said: dict[tuple[str, int], float] = {}
 
     def _often(self, record: logging.LogRecord) -> bool:
@@ -118,6 +126,9 @@ class _Stderr(logging.Handler):
             sys.stderr.flush()
         except Exception:  # noqa: BLE001  (logging's own way to deal with it)
             self.handleError(record)
+            return
+        if self._registry is not None:
+            self._registry.counter(metrics.LOG_LINES).labels(record.levelname.lower()).inc()
 
 
 class _Say:

@@ -51,6 +51,8 @@ async def run_forever(  # noqa: PLR0913  (each has a default that fits)
     """
     signal = signal or Signal()
     progress.register(name, limit)
+    if registry is not None:
+        registry.counter(metrics.RESTARTS).labels(name)
     pauses = backoff(retry_min, retry_max)
     try:
         while True:

@@ -1,6 +1,6 @@
 """Every metric has one name and one sentence, declared once; a process makes its own set of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -22,6 +22,8 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = BUCKETS
+    known: tuple[tuple[str, ...], ...] = ()
+    """Label values that are known beforehand: a counter stands at 0 for each of them from the start."""
 
 
 _catalogue: dict[str, Metric] = {}
@@ -33,13 +35,14 @@ def declare(
     help: str,  # noqa: A002  (prometheus_client's word)
     labels: Sequence[str] = (),
     buckets: Sequence[float] = BUCKETS,
+    known: Iterable[Sequence[str]] = (),
 ) -> Metric:
     """Add a metric to the catalogue, when its module is imported; a name may mean only one thing."""
-    metric = Metric(name, kind, help, tuple(labels), tuple(buckets))
-    if _catalogue.setdefault(name, metric) != metric:
-        raise ValueError(f"the metric {name} is declared twice, differently")
+    metric = Metric(name, kind, help, tuple(labels), tuple(buckets), tuple(map(tuple, known)))
     if not name.startswith("baton_") or (kind == "counter") != name.endswith("_total"):
         raise ValueError(f"{name}: a metric is called baton_<noun>_<verb>, and a counter ends in _total")
+    if _catalogue.setdefault(name, metric) != metric:
+        raise ValueError(f"the metric {name} is declared twice, differently")
     return metric
 
 
@@ -55,6 +58,14 @@ class Registry:
         self.collector = CollectorRegistry()
         ProcessCollector(registry=self.collector)
         self._made: dict[str, Counter | Gauge | Histogram] = {}
+
+    def begin(self) -> None:
+        """Have every counter of the catalogue stand at 0: Prometheus does not see a counter begin with its first event."""
+        for metric in catalogue():
+            if metric.kind == "counter":
+                counter = self.counter(metric)
+                for values in metric.known:
+                    counter.labels(*values)
 
     def counter(self, metric: Metric) -> Counter:
         return self._get(metric, Counter)
@@ -96,6 +107,21 @@ RETRIES = declare(
     ["group"],
 )
 BATCH_SECONDS = declare("baton_batch_duration_seconds", "histogram", "Time to apply one batch.", ["group"])
+RECORD_LAG = declare(
+    "baton_record_lag_seconds",
+    "histogram",
+    "From a record's timestamp to its being applied and committed: the oldest record of each batch. A sender that "
+    "stamps its records late or early shows here too. Real clock only.",
+    ["group"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0),
+)
+LOG_LINES = declare(
+    "baton_log_line_written_total",
+    "counter",
+    "Log lines written, by level. Errors are written for what needs a person.",
+    ["level"],
+    known=[["debug"], ["info"], ["warning"], ["error"], ["critical"]],
+)
 RESTARTS = declare(
     "baton_loop_restarted_total", "counter", "Passes of a loop that failed and were tried again.", ["loop"]
 )

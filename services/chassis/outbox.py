@@ -79,6 +79,9 @@ class Relay:
         self._signal = Signal()
         # Revisions that Kafka would not take, by outlet and id. They wait for a change, or for a restart.
         self._refused: dict[str, dict[Any, int]] = {outlet.name: {} for outlet in outlets}
+        for outlet in outlets:
+            self._registry.counter(metrics.PUBLISHED).labels(outlet.name)
+            self._count_refused(outlet)
         self.cluster: str | None = None
         self._begun = 0
         self._passed = 0

@@ -87,6 +87,7 @@ class Service:
         self.progress = health.Progress()
         self.readiness = health.Readiness()
         self.registry = metrics.Registry()
+        self.registry.begin()
         self.marks = Marks(name, [topic for each in subscriptions for topic in each.topics])
         self.subscribers: list[Subscriber] = []
         self.port = 0
@@ -102,7 +103,7 @@ class Service:
 
 def main(service: Service) -> None:
     """Run a service as this process, and exit."""
-    logs.configure(service.name, service.settings)
+    logs.configure(service.name, service.settings, registry=service.registry)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             code = runner.run(run(service))

@@ -4,17 +4,20 @@ Reads care.transitions; writes care.alerts; sends signed webhooks and mail to th
 """
 
 from schemas import topics
+from schemas.alerts import AlertStatus
+from services.chassis.counting import Count
 from services.chassis.service import Service, Subscription
 from services.notifications import publish
 from services.notifications.channels import Sends
 from services.notifications.channels.email import Email
 from services.notifications.channels.webhook import Webhook
-from services.notifications.consumer import Door
+from services.notifications.consumer import ALERTS, Door
 from services.notifications.contacts import Contacts
 from services.notifications.held import Held
 from services.notifications.kinds import Channel, EmailChannel
 from services.notifications.sender import Sender
 from services.notifications.settings import Settings
+from services.notifications.store import SQL
 from services.notifications.watch import Watch, reachable
 
 
@@ -49,6 +52,7 @@ def build(settings: Settings) -> Service:
         loops=[
             Held(contacts, tell, settings.patience).run,
             Watch(contacts).run,
+            Count(ALERTS, SQL["count_alerts"], AlertStatus).run,
             *(one.run for one in senders),
         ],
         checks={"channels": reachable},

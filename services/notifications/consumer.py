@@ -6,6 +6,7 @@ from typing import TypeGuard
 
 from pydantic import ValidationError
 
+from schemas.alerts import AlertStatus
 from schemas.transitions import (
     DEADLINE_TYPE,
     EPISODE_TYPE,
@@ -33,7 +34,17 @@ UNREADABLE = metrics.declare(
     "Records on care.transitions that this version cannot read. Transitions wrote something newer, or wrong.",
 )
 CHANGED = metrics.declare(
-    "baton_alerts_changed_total", "counter", "Changes of alerts, by what they became.", ["status"]
+    "baton_alerts_changed_total",
+    "counter",
+    "Changes of alerts, by what they became.",
+    ["status"],
+    known=[[status] for status in AlertStatus],
+)
+ALERTS = metrics.declare(
+    "baton_alerts",
+    "gauge",
+    "Alerts by status, counted every 15 s. Every replica counts them all: take the largest, not the sum.",
+    ["status"],
 )
 
 Event = DeadlineEvent | EpisodeEvent | TeamAck

@@ -38,6 +38,7 @@ REST = 1.0
 FOR_EVER = 1000
 """So many failures mean the longest pause."""
 
+OUTCOMES = ("delivered", "partial", "failed")
 SENT = metrics.declare(
     "baton_notice_sent_total", "counter", "Messages sent, by channel and outcome.", ["channel", "outcome"]
 )
@@ -69,6 +70,8 @@ class Sender:
 
     async def run(self, service: Service) -> None:
         """Send until cancelled."""
+        for outcome in OUTCOMES:
+            service.registry.counter(SENT).labels(self._channel.name, outcome)
         try:
             await run_forever(
                 f"send {self._channel.name}", partial(self.once, service), service.progress,

@@ -6,11 +6,14 @@ Reads adt.encounters and care.actions; writes care.transitions and care.rejected
 from collections.abc import Coroutine
 
 from schemas import topics
+from schemas.transitions import DeadlineStatus
+from services.chassis.counting import Count
 from services.chassis.service import Service, Subscription
 from services.transitions import publish
 from services.transitions.consumer import Doors
-from services.transitions.deadlines import Firing
+from services.transitions.deadlines import DEADLINES, Firing
 from services.transitions.settings import Settings
+from services.transitions.store import SQL
 
 
 def build(settings: Settings) -> Service:
@@ -44,4 +47,7 @@ def build_deadlines(settings: Settings) -> Service:
         service.add_check("applied mark", firing.check)
         return firing.run()
 
-    return Service("deadlines", settings, loops=[fire], outlets=publish.outlets(), schema="transitions")
+    count = Count(DEADLINES, SQL["count_deadlines"], DeadlineStatus)
+    return Service(
+        "deadlines", settings, loops=[fire, count.run], outlets=publish.outlets(), schema="transitions"
+    )

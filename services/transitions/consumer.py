@@ -9,6 +9,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from schemas import topics
+from schemas.actions import TYPES
 from schemas.encounters import MARK_TYPE, AppliedMark, EncounterEvent
 from services.chassis import clock, marks, metrics
 from services.chassis.arrivals import arrived
@@ -27,14 +28,22 @@ CONSUMER = "transitions"
 FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
 """What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
 
-MOST_PARTITIONS = 100_000
-"""More than any topic has: a row is kept for each."""
-
+CODES = (
+    "not_json", "unknown_type", "invalid_action", "in_the_future", "ambiguous_visit", "cannot_be_applied",
+)  # fmt: skip
 ACTIONS = metrics.declare(
-    "baton_actions_received_total", "counter", "Actions read from care.actions.", ["type"]
+    "baton_actions_received_total",
+    "counter",
+    "Actions read from care.actions.",
+    ["type"],
+    known=[[name] for name in TYPES],
 )
 REFUSED = metrics.declare(
-    "baton_actions_rejected_total", "counter", "Actions refused; look at `baton dlq`.", ["code"]
+    "baton_actions_rejected_total",
+    "counter",
+    "Actions refused; look at `baton dlq`.",
+    ["code"],
+    known=[[code] for code in CODES],
 )
 UNREADABLE = metrics.declare(
     "baton_encounters_unreadable_total",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -32,7 +33,20 @@ BEHIND = metrics.declare(
     "Deadlines fired although a consumer stood still for longer than the patience. Find out which one, and why.",
 )
 NEXT = metrics.declare(
-    "baton_deadline_next_seconds", "gauge", "Seconds until the next armed timer; negative: overdue."
+    "baton_deadline_next_seconds",
+    "gauge",
+    "Seconds until the next armed timer; negative: overdue; NaN: none is armed.",
+)
+LATENESS = metrics.declare(
+    "baton_deadline_lateness_seconds",
+    "histogram",
+    "From a deadline's due time to its being committed as missed or attempted, of those known in time. Real clock only.",
+)
+DEADLINES = metrics.declare(
+    "baton_deadlines",
+    "gauge",
+    "Deadlines by status, counted every 15 s. Every replica counts them all: take the largest, not the sum.",
+    ["status"],
 )
 
 
@@ -71,8 +85,8 @@ class Firing:
             self._now = now
             due = await store.next_timer(db)
             mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS)
-        if due is not None:
-            self._service.registry.gauge(NEXT).set((due - now).total_seconds())
+        left = math.nan if due is None else (due - now).total_seconds()
+        self._service.registry.gauge(NEXT).set(left)
         if due is None or due > now:
             self._patience.watch(mark)
             return LONGEST_REST if due is None else min((due - now).total_seconds(), LONGEST_REST)
@@ -97,20 +111,28 @@ class Firing:
 
     async def _fire(self, until: datetime, now: datetime, *, behind: bool) -> None:
         service = self._service
+        started = clock.monotonic()
         while True:
             async with transaction(service.pool) as db:
-                claimed, changed, settled = await store.fire(db, until, CHUNK, now, behind=behind)
-            if changed:
+                fired = await store.fire(db, until, CHUNK, now, behind=behind)
+            if fired.changed:
                 service.relay.wake()
-                service.registry.counter(FIRED).inc(settled)
-                if behind:
-                    service.registry.counter(BEHIND).inc(settled)
+                self._count(fired, clock.monotonic() - started, behind=behind)
             service.progress.beat("fire")
-            if claimed < CHUNK:
+            if fired.claimed < CHUNK:
                 break
         while await self._replan(until):
             service.relay.wake()
             service.progress.beat("fire")
+
+    def _count(self, fired: store.Fired, since_now: float, *, behind: bool) -> None:
+        registry = self._service.registry
+        registry.counter(FIRED).inc(fired.settled)
+        if behind:
+            registry.counter(BEHIND).inc(fired.settled)
+        lateness = registry.histogram(LATENESS)
+        for late in fired.late:
+            lateness.observe(late + since_now)
 
     async def _replan(self, until: datetime) -> bool:
         """Plan anew whose plan changes by itself by now; False when there is nobody left."""

@@ -195,10 +195,16 @@ WITH claimed AS (
         revision = d.revision + 1
     FROM wanted w
     WHERE d.deadline_id = w.subject AND d.status = 'pending'
-    RETURNING d.deadline_id, d.status <> 'pending' AS settled
+    RETURNING d.deadline_id, d.status <> 'pending' AS settled,
+              CASE WHEN NOT d.late_known THEN extract(epoch FROM d.fired_at - d.due_at)::float8 END AS late
 )
-SELECT (SELECT count(*) FROM claimed) AS claimed, count(*) AS changed, count(*) FILTER (WHERE settled) AS settled
+SELECT (SELECT count(*) FROM claimed) AS claimed, count(*) AS changed, count(*) FILTER (WHERE settled) AS settled,
+       coalesce(array_agg(late) FILTER (WHERE settled AND late IS NOT NULL), '{}') AS late
 FROM fired;
+
+-- name: count_deadlines
+-- How many deadlines there are, by status.
+SELECT status, count(*) AS deadlines FROM transitions.deadline GROUP BY status;
 
 -- name: due_replans
 -- Patients whose plan changes by itself by now; another replica's are left to it.

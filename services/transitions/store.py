@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -266,12 +267,22 @@ async def next_timer(db: Db) -> datetime | None:
     return at
 
 
-async def fire(
-    db: Db, until: datetime, limit: int, fired_at: datetime, *, behind: bool
-) -> tuple[int, int, int]:
-    """Fire what is due by `until`: (timers claimed, deadlines changed, deadlines settled)."""
+class Fired(NamedTuple):
+    """What one firing did: how many timers it claimed, how many deadlines it changed and settled.
+
+    `late` is by how many seconds each deadline of which one could know in time was late.
+    """
+
+    claimed: int
+    changed: int
+    settled: int
+    late: Sequence[float]
+
+
+async def fire(db: Db, until: datetime, limit: int, fired_at: datetime, *, behind: bool) -> Fired:
+    """Fire what is due by `until`."""
     row = await db.fetchrow(SQL["fire"], until, limit, fired_at, behind)
-    return (row["claimed"], row["changed"], row["settled"]) if row else (0, 0, 0)
+    return Fired(**row) if row else Fired(0, 0, 0, ())
 
 
 async def due_replans(db: Db, until: datetime, limit: int) -> dict[UUID, datetime]:

@@ -11,7 +11,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.message import AckStatus
 
 from services.chassis import metrics
-from services.chassis.clock import monotonic
+from services.chassis.clock import monotonic, wall
 from services.chassis.health import Progress
 from services.chassis.kafka.records import Record, from_kafka
 from services.chassis.logs import get_logger
@@ -52,6 +52,8 @@ class Subscriber:
         self._committed: dict[TopicPartition, int] = {}
         self._looked = 0.0
         self._faststream: Any = None
+        for counter in (metrics.BATCHES, metrics.RETRIES):
+            registry.counter(counter).labels(group)
 
     @property
     def consumer(self) -> AIOKafkaConsumer | None:
@@ -183,6 +185,10 @@ class Subscriber:
     def _count(self, records: list[Record], seconds: float) -> None:
         self._registry.counter(metrics.BATCHES).labels(self.group).inc()
         self._registry.histogram(metrics.BATCH_SECONDS).labels(self.group).observe(seconds)
+        if records and not self._settings.controlled_clock:
+            oldest = min(record.timestamp for record in records)
+            lag = (wall() - oldest).total_seconds()
+            self._registry.histogram(metrics.RECORD_LAG).labels(self.group).observe(max(0.0, lag))
         handled = self._registry.counter(metrics.RECORDS)
         for topic in {record.topic for record in records}:
             handled.labels(self.group, topic).inc(sum(record.topic == topic for record in records))
