@@ -167,11 +167,12 @@ WHERE m.event_id = n.event_id AND m.refused IS DISTINCT FROM n.refused;
 -- name: insert_rejections
 -- Keep what was refused; a record read twice is refused once.
 INSERT INTO admissions.rejection (
-    rejection_id, received_at, topic, partition, record_offset, feed, code, segment, field, detail, raw_key, raw
+    rejection_id, received_at, topic, partition, record_offset, feed, code, segment, field, detail, raw_key, raw,
+    feed_header, retry_of
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::timestamptz[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-    $9::integer[], $10::text[], $11::bytea[], $12::bytea[]
+    $9::integer[], $10::text[], $11::bytea[], $12::bytea[], $13::text[], $14::uuid[]
 )
 ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING
 RETURNING rejection_id;

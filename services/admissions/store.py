@@ -13,6 +13,7 @@ from services.admissions.domain.model import AdtEvent, PatientKey, Rejection
 from services.admissions.domain.person import Registers
 from services.chassis import sql
 from services.chassis.kafka import Record
+from services.chassis.kafka.retries import retry_of
 from services.chassis.postgres import Db
 
 SQL = sql.load("services.admissions")
@@ -260,7 +261,14 @@ async def insert_rejections(
         [one[3].detail for one in items],
         [one[1].key for one in items],
         [one[4] for one in items],
+        [_storable(one[1].header("feed")) for one in items],
+        [retry_of(one[1]) for one in items],
     )
+
+
+def _storable(text: str | None) -> str | None:
+    """No name of a feed has a NUL in it, and no text column takes one."""
+    return None if text is not None and "\0" in text else text
 
 
 Tally = dict[tuple[str, datetime], list[int]]
