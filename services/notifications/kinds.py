@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 SHORTEST_SECRET = 16
+MOST_RECIPIENTS = 50
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 
 # RFC 5321, without quoted and international ones: nothing in it can end a header line or an SMTP command.
@@ -66,6 +67,12 @@ def _several(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _somebody(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    if not 1 <= len(addresses) <= MOST_RECIPIENTS:
+        raise ValueError(f"should be one to {MOST_RECIPIENTS} addresses; a list server reaches more")
+    return tuple(dict.fromkeys(addresses))
+
+
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
@@ -101,8 +108,8 @@ class WebhookChannel(_Channel):
 class EmailChannel(_Channel):
     """Mail to some addresses, handed to one server. `user_env` and `password_env` name variables."""
 
-    email: Annotated[tuple[Mailbox, ...], BeforeValidator(_several), Field(min_length=1, max_length=50)] = (
-        Field(repr=False)
+    email: Annotated[tuple[Mailbox, ...], BeforeValidator(_several), AfterValidator(_somebody)] = Field(
+        repr=False
     )
     sender: Mailbox
     host: Annotated[str, AfterValidator(_host)]
@@ -124,10 +131,6 @@ class EmailChannel(_Channel):
         if (self.user_env is None) != (self.password_env is None):
             raise ValueError("needs both `user_env` and `password_env`, or neither")
         return self
-
-    @property
-    def recipients(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self.email))
 
     def with_secrets(self, environment: Mapping[str, str]) -> Self:
         """The channel with what its variables hold; raises ChannelError."""

@@ -114,6 +114,11 @@ class House:
         async with self.pool.acquire() as db:
             return [dict(row) for row in await db.fetch(statement)]
 
+    async def close(self) -> None:
+        """Give the connections of its channels back."""
+        for sender in self.senders.values():
+            await sender._channel.close()
+
     async def alerts(self) -> dict[str, str]:
         """Status by kind of what was raised."""
         async with self.pool.acquire() as db:
@@ -221,8 +226,7 @@ async def house(service: Service, receiver: Receiver) -> AsyncIterator[House]:
     found = House(service, some_contacts(receiver.url))
     await found.at(NOW)
     yield found
-    for sender in found.senders.values():
-        await sender._channel.close()
+    await found.close()
 
 
 def of(rows: Iterable[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:

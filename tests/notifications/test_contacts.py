@@ -1,6 +1,8 @@
 """contacts.yaml and the signature: what is refused, and in which words."""
 
+import re
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from services.notifications.app import build
 from services.notifications.channels.webhook import retry_after, sign, verify
 from services.notifications.contacts import ContactsError, load_contacts, parse_contacts
 from services.notifications.domain.notices import pause
+from services.notifications.kinds import EmailChannel
+from services.notifications.sender import Sender
 from services.notifications.settings import Settings
 
 SECRET = "0123456789abcdef"
@@ -18,22 +22,52 @@ app_url: https://baton.example.org/
 channels:
   pager: {webhook: "https://pager.example.org/x", secret_env: PAGER}
   desk: {webhook: "http://localhost:9/x", secret_env: PAGER, timeout_seconds: 3}
+  mail: {email: [a@x.example, a@x.example], sender: baton@x.example, host: smtp.x.example, user_env: USER, password_env: PASS}
+  post: {email: b@x.example, sender: baton@localhost, host: "::1", tls: none}
 teams:
   default: [pager]
   4W: [desk, pager, desk]
   5N: []
+  6S: [[pager, mail], [mail], post]
 """
+VARIABLES = {"PAGER": SECRET, "USER": "me", "PASS": "x y"}
 
 
 def test_a_team_has_its_channels() -> None:
-    """Others have those of the default one."""
-    contacts = parse_contacts(GOOD, {"PAGER": SECRET})
+    """In their order, each once; other teams have those of the default one."""
+    contacts = parse_contacts(GOOD, VARIABLES)
 
     assert contacts.channels_of("4W") == {"desk": 0, "pager": 1}
     assert contacts.channels_of("5N") == {}
-    assert contacts.channels_of("6S") == {"pager": 0}
+    assert contacts.channels_of("6S") == {"pager": 0, "mail": 0, "post": 1}
+    assert contacts.channels_of("7E") == {"pager": 0}
+    assert contacts.fallback_after_seconds == 120.0
     assert contacts.app_url == "https://baton.example.org"
     assert (contacts.channels["desk"].host, contacts.channels["desk"].timeout_seconds) == ("localhost:9", 3.0)
+
+
+def test_mail_is_encrypted_unless_it_stays_here() -> None:
+    """Ports as usual, each recipient once, user and password from their variables."""
+    contacts = parse_contacts(GOOD.replace("tls: none", "tls: implicit"), VARIABLES)
+    mail, post = contacts.channels["mail"], contacts.channels["post"]
+
+    assert isinstance(mail, EmailChannel)
+    assert isinstance(post, EmailChannel)
+    assert (mail.tls, mail.port, mail.email) == ("starttls", 587, ("a@x.example",))
+    assert (mail.user.get_secret_value(), mail.password.get_secret_value()) == ("me", "x y")
+    assert (post.tls, post.port, post.email) == ("implicit", 465, ("b@x.example",))
+
+
+def test_the_shipped_examples_work() -> None:
+    """What stands in comments is what one begins with."""
+    text = files("services.notifications").joinpath("config", "contacts.yaml").read_text("utf-8")
+    text = re.sub(r"(?m)^#( +(?:pager|mail|icu|[a-z_]+):)", r"\1", text).replace("channels: {}", "channels:")
+    text = re.sub(r"(?m)^ +ca_file:.*\n", "", text)
+    variables = {"BATON_PAGER_SECRET": SECRET, "BATON_MAIL_USER": "me", "BATON_MAIL_PASSWORD": "pw"}
+
+    contacts = parse_contacts(text, variables)
+
+    assert contacts.channels_of("icu") == {"pager": 0, "mail": 1}
 
 
 def test_as_shipped_nobody_is_told() -> None:
@@ -59,6 +93,25 @@ def test_as_shipped_nobody_is_told() -> None:
         ("default: [pager]", "default: [fax]", "teams.default names the channel fax, which `channels:` does not have."),
         ("default: [pager]", "default: pager", "teams.default should be a list of channels in their order, such as [pager, mail], or [[pager, desk], mail] to tell two at once."),
         ("default: [pager]", "other: [pager]", "teams has no `default`; write `default: []` if nobody is to be told."),
+        ("default: [pager]", "default: [[[pager]]]", "teams.default should be a list of channels in their order, such as [pager, mail], or [[pager, desk], mail] to tell two at once."),
+        ("default: [pager]", "default: [[]]", "teams.default should be a list of channels in their order, such as [pager, mail], or [[pager, desk], mail] to tell two at once."),
+        ("default: [pager]", "default: [[pager, fax]]", "teams.default names the channel fax, which `channels:` does not have."),
+        ("teams:", "fallback_after_seconds: 0\nteams:", "fallback_after_seconds should be greater than 0."),
+        ('webhook: "https://pager.example.org/x"', "url: x", "channels.pager should hold either `webhook:` or `email:`, and what belongs to it."),
+        ("sender:", "webhook: x, sender:", "channels.mail should hold either `webhook:` or `email:`, and what belongs to it."),
+        ("sender:", "password: x, sender:", "channels.mail.password is not known; leave it out."),
+        ("tls: none", "tls: none, user_env: USER", "channels.post needs both `user_env` and `password_env`, or neither."),
+        ("user_env: USER", "user_env: NOBODY", "channels.mail needs the variable NOBODY to hold the user of its server."),
+        ("password_env: PASS", "password_env: NOTHING", "channels.mail needs the variable NOTHING to hold the password of its server."),
+        ("host: smtp", "tls: none, host: smtp", "channels.mail is not encrypted; write `tls: starttls` or `tls: implicit` (none only on this machine)."),
+        ("host: smtp", "tls: ssl, host: smtp", "channels.mail.tls should be 'starttls', 'implicit' or 'none'."),
+        ("host: smtp", "port: 70000, host: smtp", "channels.mail.port should be less than or equal to 65535."),
+        ("smtp.x.example", "smtp/x", "channels.mail.host is no name of a server; write one such as smtp.hospital.example."),
+        ("host: smtp", "ca_file: nowhere.pem, host: smtp", "channels.mail names a ca_file that does not hold certificates in PEM; put it there, or leave it out where the server's certificate is a public one."),
+        ("[a@x.example, a@x.example]", "[]", "channels.mail.email should be one to 50 addresses; a list server reaches more."),
+        ("[a@x.example, a@x.example]", "[a@x.example, nurse]", "channels.mail.email.1 is no mail address; write one such as oncall@hospital.example, without a name."),
+        ("sender: baton@x.example", "sender: Baton <baton@x.example>", "channels.mail.sender is no mail address; write one such as oncall@hospital.example, without a name."),
+        ("sender: baton@x.example, ", "", "channels.mail.sender is missing."),
         ("teams:", "temas: {}\nteams:", "temas is not known; leave it out."),
         ("channels:\n", "channels: [\n", "line 5 is not readable YAML."),
     ],
@@ -66,7 +119,7 @@ def test_as_shipped_nobody_is_told() -> None:
 def test_what_is_wrong_is_said_in_one_sentence(before: str, after: str, expected: str) -> None:
     """With its place, and never with a secret or an address."""
     with pytest.raises(ContactsError) as caught:
-        parse_contacts(GOOD.replace(before, after, 1), {"PAGER": SECRET})
+        parse_contacts(GOOD.replace(before, after, 1), VARIABLES)
 
     assert f"contacts.yaml: {expected}" == str(caught.value)
 
@@ -85,7 +138,8 @@ def test_a_service_with_wrong_contacts_does_not_start(tmp_path: Path) -> None:
 
 async def test_the_table_of_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What notifications reads and writes, and a loop for each channel."""
-    monkeypatch.setenv("PAGER", SECRET)
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "contacts.yaml").write_text(GOOD)
 
     service = build(
@@ -93,16 +147,16 @@ async def test_the_table_of_contents(tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
 
     assert service.needed_topics() == ["care.transitions", "care.alerts"]
-    assert len(service.loops) == 4
+    senders = [one for loop in service.loops if isinstance(one := getattr(loop, "__self__", None), Sender)]
+    assert [sender._channel.name for sender in senders] == ["pager", "desk", "mail", "post"]
     assert SECRET not in repr(load_contacts(tmp_path))
 
 
 def test_a_secret_does_not_show() -> None:
-    """Neither it nor the address, which may be one."""
-    shown = repr(parse_contacts(GOOD, {"PAGER": SECRET}))
+    """Neither it nor the address, which may be one, nor who is written to."""
+    shown = repr(parse_contacts(GOOD, VARIABLES))
 
-    assert SECRET not in shown
-    assert "pager.example.org" not in shown
+    assert not [word for word in (SECRET, "pager.example.org", "x y", "a@x.example") if word in shown]
 
 
 @pytest.mark.parametrize(

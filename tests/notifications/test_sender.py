@@ -131,7 +131,7 @@ async def test_a_receiver_that_is_away_is_waited_for(house: House, receiver: Rec
 
     assert await attempts(house) == [("trigger", "not reached")]
     assert of(await house.rows("SELECT * FROM notice"), "told", "due_at") == [("nothing", None)]
-    await elsewhere.senders["pager"]._channel.close()
+    await elsewhere.close()
 
 
 async def test_an_end_before_the_page_says_nothing(house: House, receiver: Receiver) -> None:
@@ -274,7 +274,7 @@ async def test_many_senders_say_it_once(house: House, receiver: Receiver) -> Non
     subjects = [message["subject"] for message in receiver.messages]
     assert 30 == len(subjects) == len(set(subjects))
     for one in houses:
-        await one.senders["pager"]._channel.close()
+        await one.close()
 
 
 async def test_a_shadow_feed_rings_nobody(house: House, receiver: Receiver) -> None:
@@ -332,8 +332,7 @@ async def test_when_every_channel_fails_everybody_can_see_it(service: Service, r
     assert "baton_alert_unheard 1.0" in metrics
     assert f"Channels fail: {waits}. Firing alerts that have reached nobody: 0." == one_works
     assert await reachable(service) is None
-    for sender in house.senders.values():
-        await sender._channel.close()
+    await house.close()
 
 
 async def test_two_failures_are_not_yet_a_failing_channel(house: House, receiver: Receiver) -> None:
@@ -359,8 +358,7 @@ async def test_a_new_channel_hears_of_what_stands(house: House, receiver: Receiv
     await changed.send("pager")
 
     assert receiver.reasons == ["trigger"]
-    for sender in changed.senders.values():
-        await sender._channel.close()
+    await changed.close()
 
 
 async def test_a_notice_without_anything_to_say_falls_silent(house: House) -> None:

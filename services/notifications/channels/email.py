@@ -56,7 +56,7 @@ class Email:
         """Each message has a connection of its own."""
 
     async def send(self, message: Message) -> Answer:
-        recipients = [each for each in self._channel.recipients if each not in message.took]
+        recipients = [each for each in self._channel.email if each not in message.took]
         if not recipients:  # whom it could not reach is no recipient any more
             return Answer(True, "taken before")
         talk = _Talk(self._client(), self._channel)
@@ -95,7 +95,7 @@ class Email:
         alert = message.alert
         mail = EmailMessage(_POLICY)
         mail["From"] = f"Baton <{self._channel.sender}>"
-        mail["To"] = ", ".join(self._channel.recipients)
+        mail["To"] = ", ".join(self._channel.email)
         mail["Subject"] = message.said.removesuffix(url(alert, self._app_url)).rstrip()
         mail["Date"] = format_datetime(message.wall)
         mail["Message-ID"] = self._id(message.key)

@@ -1,0 +1,519 @@
+"""The order of a team's channels, on a real Postgres, to a real pager and a real mail server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.chassis.service import Service
+from services.notifications.contacts import Contacts, parse_contacts
+from services.notifications.watch import Watch, reachable
+from tests.notifications.builders import a_deadline, an_ack
+from tests.notifications.conftest import HANG, NOW, SECRET, House, Receiver, of
+from tests.notifications.inbox import Inbox, Post, mail_channel
+
+pytestmark = pytest.mark.postgres
+
+MISSED = "call_72h_missed"
+TWO = ["a@hospital.example", "b@hospital.example"]
+
+
+def ordered(receiver: Receiver, inbox: Inbox, turns: list[Any] | None = None, after: float = 120) -> Contacts:
+    """A pager, then mail, unless `turns` says otherwise."""
+    hook = {"webhook": receiver.url, "secret_env": "HOOK_SECRET", "timeout_seconds": 0.5}
+    said = {
+        "app_url": "https://baton.example.org",
+        "channels": {
+            "pager": hook,
+            "desk": hook,
+            "mail": mail_channel(inbox.port, tls="none", email=TWO),
+        },
+        "teams": {"default": turns or ["pager", "mail"]},
+        "fallback_after_seconds": after,
+    }
+    return parse_contacts(json.dumps(said), {"HOOK_SECRET": SECRET})
+
+
+@pytest.fixture
+async def inbox(post: Post) -> Inbox:
+    return await post.inbox("none", login=False)
+
+
+@pytest.fixture
+async def ward(service: Service, receiver: Receiver, inbox: Inbox) -> AsyncIterator[House]:
+    """Notifications with a pager and, two minutes later, mail; an hour after the call was due."""
+    found = House(service, ordered(receiver, inbox))
+    await found.at(NOW)
+    yield found
+    await found.close()
+
+
+async def told(house: House) -> dict[str, tuple[str, bool]]:
+    """What each channel knows, and whether it has something to hear."""
+    rows = await house.rows("SELECT channel, told, due_at IS NOT NULL AS waits FROM notice ORDER BY channel")
+    return {row["channel"]: (row["told"], row["waits"]) for row in rows}
+
+
+async def both(house: House) -> None:
+    """One pass of each channel's sender."""
+    await house.send("pager")
+    await house.send("mail")
+
+
+# --- the order ----------------------------------------------------------------------------------------------
+
+
+async def test_the_first_channel_delivers(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Given a pager that takes it, when the mail's turn comes, then there is no mail: nor an update, nor an end."""
+    await ward.hear(a_deadline("missed", severity="P3"))
+    await both(ward)
+    await ward.hurry()
+    await both(ward)
+    await ward.hear(a_deadline("missed", revision=2))
+    await both(ward)
+    await ward.hear(a_deadline("void", revision=3))
+    await both(ward)
+    await ward.hurry()
+    await both(ward)
+
+    assert receiver.reasons == ["trigger", "update", "resolve"]
+    assert inbox.mails == []
+    assert await told(ward) == {"mail": ("nothing", False), "pager": ("closed", False)}
+
+
+async def test_the_next_channel_waits_for_its_turn(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Given a pager that does not answer, then mail is written after the set time, and not before."""
+    receiver.answers = [HANG]
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    before = list(inbox.mails)
+    (row,) = await ward.rows(
+        "SELECT extract(epoch FROM due_at - statement_timestamp()) AS pause FROM notice WHERE channel = 'mail'"
+    )
+    await ward.hurry("mail")
+    await ward.send("mail")
+
+    assert before == []
+    assert 60 < row["pause"] <= 120
+    assert inbox.reasons == ["trigger"]
+    assert await told(ward) == {"mail": ("open", False), "pager": ("maybe", True)}
+
+
+async def test_who_was_told_hears_the_end(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Pager down, mail after the set time, pager back and told: update and resolve reach both, in one thread."""
+    receiver.answers = [500]
+    await ward.hear(a_deadline("missed", severity="P3"))
+    await both(ward)
+    await ward.hurry("mail")
+    await ward.send("mail")
+    await ward.hurry("pager")
+    await both(ward)
+    back = (list(receiver.reasons), list(inbox.reasons))
+    await ward.hear(a_deadline("missed", revision=2))
+    await both(ward)
+    await ward.hear(a_deadline("met_late", revision=3))
+    await both(ward)
+
+    assert back == (["trigger", "trigger"], ["trigger"])
+    assert receiver.reasons == ["trigger", "trigger", "update", "resolve"]
+    assert inbox.reasons == ["trigger", "update", "resolve"]
+    first, update, resolve = inbox.mails
+    assert first["Message-ID"] == update["References"] == resolve["References"]
+    assert await told(ward) == {"mail": ("closed", False), "pager": ("closed", False)}
+
+
+async def test_three_failures_end_the_wait(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """The next channel need not wait for the clock."""
+    receiver.answers = [500] * 3
+    await ward.hear(a_deadline("missed"))
+    for _ in range(2):
+        await both(ward)
+        await ward.hurry("pager")
+    early = list(inbox.mails)
+    await both(ward)
+
+    assert early == []
+    assert inbox.reasons == ["trigger"]
+
+
+async def test_a_refusal_for_good_ends_the_wait(service: Service, receiver: Receiver, inbox: Inbox) -> None:
+    """Given mail first and a server that refuses the address, then the pager rings at once; mail is tried again."""
+    house = House(service, ordered(receiver, inbox, ["mail", "pager"]))
+    await house.at(NOW)
+    inbox.refused = dict.fromkeys(TWO, "550 5.1.1 no such user")
+    await house.hear(a_deadline("missed"))
+    await house.send("mail")
+    await house.send("pager")
+    (mail,) = await house.rows(
+        "SELECT failures, extract(epoch FROM due_at - statement_timestamp()) AS pause FROM notice "
+        "WHERE channel = 'mail'"
+    )
+    failing = await reachable(service)
+    await house.close()
+
+    assert receiver.reasons == ["trigger"]
+    assert (mail["failures"], 100 < mail["pause"] <= 300) == (3, True)
+    expected = "Channels fail: mail (1 waiting, last answer: 550 5.1.1 for the recipient). "
+    assert failing == expected + "Firing alerts that have reached nobody: 0."
+
+
+async def test_an_answer_for_now_is_followed_soon(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """451, then taken: one more attempt under the same id."""
+    house = House(ward.service, ordered(receiver, inbox, ["mail"]))
+    inbox.answers = ["451 4.3.0 busy"]
+    await house.hear(a_deadline("missed"))
+    await house.send("mail")
+    (row,) = await house.rows(
+        "SELECT extract(epoch FROM due_at - statement_timestamp()) AS pause FROM notice"
+    )
+    await house.hurry()
+    await house.send("mail")
+
+    assert row["pause"] <= 1
+    assert of(await house.rows("SELECT * FROM attempt ORDER BY attempt_id"), "answer", "took") == [
+        ("451 4.3.0 for the message", None),
+        ("250", TWO),
+    ]
+    assert inbox.reasons == ["trigger"]
+
+
+async def test_those_of_one_turn_are_told_at_once(service: Service, receiver: Receiver, inbox: Inbox) -> None:
+    """`[[pager, mail], desk]`: both; the desk only if neither delivers."""
+    house = House(service, ordered(receiver, inbox, [["pager", "mail"], "desk"]))
+    await house.at(NOW)
+    receiver.answers = [500]
+    await house.hear(a_deadline("missed"))
+    await both(house)
+    await house.hurry("desk")
+    await house.send("desk")
+    await house.close()
+
+    assert (receiver.reasons, inbox.reasons) == (["trigger"], ["trigger"])
+    assert (await told(house))["desk"] == ("nothing", False)
+
+
+async def test_the_last_of_three_waits_for_both_before(
+    service: Service, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Twice the set time, or until both have failed."""
+    house = House(service, ordered(receiver, inbox, ["pager", "mail", "desk"]))
+    await house.at(NOW)
+    receiver.answers = [500] * 3
+    inbox.refused = dict.fromkeys(TWO, "550 no")
+    await house.hear(a_deadline("missed"))
+    (row,) = await house.rows(
+        "SELECT extract(epoch FROM due_at - statement_timestamp()) AS pause FROM notice WHERE channel = 'desk'"
+    )
+    for _ in range(3):
+        await house.send("pager")
+        await house.send("desk")
+        await house.hurry("pager")
+    early = list(receiver.reasons)
+    await house.send("mail")
+    await house.send("desk")
+    await house.close()
+
+    assert 180 < row["pause"] <= 240
+    assert early == ["trigger"] * 3
+    assert (await told(house))["desk"] == ("open", False)
+
+
+# --- what ends the wait -------------------------------------------------------------------------------------
+
+
+async def test_an_end_while_a_channel_waits_says_nothing_there(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """A resolve never goes to a channel that has not heard of the alert."""
+    receiver.answers = [HANG]
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    await ward.hear(a_deadline("met_late", revision=2))
+    await ward.hurry()
+    await both(ward)
+
+    assert receiver.reasons == ["trigger", "resolve"]
+    assert inbox.mails == []
+
+
+async def test_an_acknowledged_alert_falls_back_to_nobody(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Somebody has it; when that is withdrawn, the pager has its turn again, and after it the mail."""
+    receiver.answers = [500, 500]
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    await ward.hear(a_deadline("missed", revision=2, acknowledged=(an_ack(MISSED, 72.5),)))
+    await ward.hurry()
+    await both(ward)
+    quiet = (list(receiver.reasons), list(inbox.reasons))
+    await ward.hear(a_deadline("missed", revision=3))
+    await both(ward)
+    waiting = list(inbox.mails)
+    await ward.hurry("mail")
+    await ward.send("mail")
+
+    assert quiet == (["trigger"], [])
+    assert waiting == []
+    assert (receiver.reasons, inbox.reasons) == (["trigger", "trigger"], ["trigger"])
+
+
+async def test_news_the_first_channel_cannot_take_go_on(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Given a pager that rang and is down when the alert gets louder, then the mail says it."""
+    await ward.hear(a_deadline("missed", severity="P3"))
+    await both(ward)
+    receiver.answers = [500]
+    await ward.hear(a_deadline("missed", revision=2))
+    await both(ward)
+    before = list(inbox.mails)
+    await ward.hurry("mail")
+    await ward.send("mail")
+
+    assert before == []
+    assert [mail["Subject"].split()[0] for mail in inbox.mails] == ["[P2]"]
+
+
+async def test_an_alert_raised_again_begins_with_the_first(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Both had heard it end; the pager takes the second trigger, so no mail."""
+    receiver.answers = [500]
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    await ward.hurry()
+    await ward.send("mail")
+    await ward.send("pager")
+    await ward.hear(a_deadline("met", revision=2))
+    await both(ward)
+    await ward.hear(a_deadline("missed", revision=3, known_at=NOW))
+    await both(ward)
+    await ward.hurry()
+    await both(ward)
+
+    assert receiver.reasons == ["trigger", "trigger", "resolve", "trigger"]
+    assert inbox.reasons == ["trigger", "resolve"]
+
+
+async def test_a_shadow_feed_writes_to_nobody(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """In no turn."""
+    await ward.hear(a_deadline("missed", live=False))
+    await ward.hurry()
+    await both(ward)
+
+    assert (receiver.reasons, inbox.reasons) == ([], [])
+
+
+# --- when people, processes and settings fail ---------------------------------------------------------------
+
+
+async def test_an_alert_is_unheard_when_every_turn_has_failed(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Not while one still waits; /readyz and the metric say so; it is told as soon as one works."""
+    watch = Watch(ward.contacts)
+    receiver.answers = [500] * 3
+    inbox.refused = dict.fromkeys(TWO, "550 5.1.1 no such user")
+    await ward.hear(a_deadline("missed"))
+    for _ in range(3):
+        await ward.send("pager")
+        await ward.hurry("pager")
+    await watch.once(ward.service)
+    waiting = ward.service.registry.exposition().decode()
+    await ward.send("mail")
+    await watch.once(ward.service)
+    unheard, said = ward.service.registry.exposition().decode(), await reachable(ward.service)
+    inbox.refused = {}
+    await ward.hurry("mail")
+    await ward.send("mail")
+    one_works = await reachable(ward.service)
+
+    assert "baton_alert_unheard 0.0" in waiting
+    assert "baton_alert_unheard 1.0" in unheard
+    assert 'baton_notice_failing{channel="mail"} 1.0' in unheard
+    assert "Firing alerts that have reached nobody: 1." in str(said)
+    assert "Firing alerts that have reached nobody: 0." in str(one_works)
+    assert inbox.reasons == ["trigger"]
+
+
+async def test_an_alert_raised_again_can_be_unheard(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """That somebody heard of its first end is not to have heard that it fires."""
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    await ward.hear(a_deadline("met", revision=2))
+    await both(ward)
+    receiver.answers = [500] * 3
+    inbox.refused = dict.fromkeys(TWO, "550 no")
+    await ward.hear(a_deadline("missed", revision=3, known_at=NOW))
+    for _ in range(3):
+        await both(ward)
+        await ward.hurry("pager")
+    await ward.send("mail")
+
+    assert "Firing alerts that have reached nobody: 1." in str(await reachable(ward.service))
+
+
+async def test_one_of_two_recipients_is_refused(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """The other has it: no alert unheard, but the channel fails, its next has its turn, and who lacks it is tried."""
+    house = House(ward.service, ordered(receiver, inbox, ["mail", "pager"]))
+    inbox.refused = {TWO[1]: "550 5.1.1 no such user"}
+    await house.hear(a_deadline("missed"))
+    await house.send("mail")
+    await house.send("pager")
+    said = await reachable(house.service)
+    await house.hurry("mail")
+    await house.send("mail")
+    inbox.refused = {}
+    await house.hurry("mail")
+    await house.send("mail")
+    await house.close()
+
+    assert said == (
+        "Channels fail: mail (1 waiting, last answer: 550 5.1.1 for 1 of 2 recipients). "
+        "Firing alerts that have reached nobody: 0."
+    )
+    assert receiver.reasons == ["trigger"]
+    assert of(await house.rows("SELECT * FROM attempt WHERE channel = 'mail' ORDER BY attempt_id"), "answer", "took") == [
+        ("550 5.1.1 for 1 of 2 recipients", [TWO[0]]),
+        ("550 5.1.1 for the recipient", None),
+        ("250", [TWO[1]]),
+    ]  # fmt: skip
+    assert len({mail["Message-ID"] for mail in inbox.mails}) == 1
+    assert (await told(house))["mail"] == ("open", False)
+
+
+async def test_whoever_refuses_for_good_is_not_asked_about_the_end(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Given one who took the trigger and one who never does, then the resolve is said once."""
+    house = House(ward.service, ordered(receiver, inbox, ["mail"]))
+    inbox.refused = {TWO[1]: "550 5.1.1 no such user"}
+    await house.hear(a_deadline("missed"))
+    await house.send("mail")
+    await house.hear(a_deadline("met_late", revision=2))
+    await house.hurry()
+    await house.send("mail")
+    await house.hurry()
+    await house.send("mail")
+
+    assert [(mail.reason, mail.recipients) for mail in inbox.mails] == [
+        ("trigger", (TWO[0],)),
+        ("resolve", (TWO[0],)),
+    ]
+    assert await told(house) == {"mail": ("closed", False)}
+
+
+async def test_a_killed_sender_of_mail_is_followed_by_another(
+    ward: House, receiver: Receiver, inbox: Inbox
+) -> None:
+    """Killed before the answer: written again to all, under the same id, when its time is up."""
+    receiver.answers = [500]
+    inbox.hang = asyncio.Event()
+    await ward.hear(a_deadline("missed"))
+    await ward.send("pager")
+    await ward.hurry("mail")
+    killed = asyncio.create_task(ward.send("mail"))
+    await inbox.arrived.wait()
+    killed.cancel()
+    await asyncio.gather(killed, return_exceptions=True)
+    inbox.hang.set()
+    inbox.hang = None
+
+    await ward.send("mail")
+    held = len(await ward.rows("SELECT FROM attempt WHERE channel = 'mail'"))
+    await ward.hurry("mail")
+    await ward.send("mail")
+
+    assert held == 1
+    assert len({mail["Message-ID"] for mail in inbox.mails}) == 1
+    assert {mail.recipients for mail in inbox.mails} == {tuple(TWO)}
+    assert of(await ward.rows("SELECT * FROM attempt WHERE channel = 'mail'"), "answer") == [
+        (None,),
+        ("250",),
+    ]
+
+
+async def test_a_restart_knows_whose_turn_it_is(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Nothing of the order is in memory: another process goes on where one was killed."""
+    receiver.answers = [500]
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    other = House(ward.service, ward.contacts)
+    await Watch(other.contacts).once(other.service)
+    await other.send("mail")
+    early = list(inbox.mails)
+    await other.hurry("mail")
+    await other.send("mail")
+    await other.close()
+
+    assert early == []
+    assert inbox.reasons == ["trigger"]
+
+
+async def test_many_senders_keep_the_order(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Three replicas, thirty alerts, a pager that refuses ten: those ten go by mail, each once, and no other."""
+    receiver.answers = [500] * 10
+    receiver.headers = {"Retry-After": "120"}
+    events = [a_deadline("missed", deadline_id=f"00000000-0000-0000-0000-{n:012d}") for n in range(30)]
+    await ward.hear(*events)
+    replicas = [ward, *(House(ward.service, ward.contacts) for _ in range(2))]
+    for _ in range(5):
+        await asyncio.gather(*(both(one) for one in replicas))
+    refused = {
+        str(row["alert_id"]) for row in await ward.rows("SELECT alert_id FROM attempt WHERE answer = '500'")
+    }
+    waits = await ward.rows("SELECT FROM notice WHERE channel = 'mail' AND due_at IS NOT NULL")
+    before = list(inbox.mails)
+    await ward.hurry("mail")
+    for _ in range(3):
+        await asyncio.gather(*(one.send("mail") for one in replicas))
+    for one in replicas[1:]:
+        await one.close()
+
+    mailed = [mail["Baton-Alert"] for mail in inbox.mails]
+    assert (len(refused), len(waits), before) == (10, 10, [])
+    assert sorted(mailed) == sorted(refused)
+
+
+async def test_a_new_order_holds_for_what_stands(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Given a pager that fails, when the contacts put the mail first, then it is written at once."""
+    receiver.answers = [500]
+    await ward.hear(a_deadline("missed"))
+    await both(ward)
+    changed = House(ward.service, ordered(receiver, inbox, [["pager", "mail"]], after=3600))
+    await ward.run("UPDATE notice SET due_at = NULL WHERE channel = 'mail'")
+    await Watch(changed.contacts).once(changed.service)
+    await changed.send("mail")
+    await changed.close()
+
+    assert inbox.reasons == ["trigger"]
+
+
+async def test_a_database_of_before_tells_all_at_once(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """A notice that was written before there were turns is of the first."""
+    await ward.hear(a_deadline("missed"))
+    await ward.run("UPDATE notice SET turn = DEFAULT, due_at = statement_timestamp()")
+    await both(ward)
+
+    assert (receiver.reasons, inbox.reasons) == (["trigger"], ["trigger"])
+
+
+async def test_no_value_of_a_patient_is_in_any_byte(ward: House, receiver: Receiver, inbox: Inbox) -> None:
+    """Neither ids of person, visit and deadline nor the facility: in headers, text and what is kept of it."""
+    event = a_deadline("missed", facility="ZZFACILITYZZ", because="ZZREASONZZ")
+    receiver.answers = [500]
+    await ward.hear(event)
+    await ward.send("pager")
+    await ward.hurry("mail")
+    await ward.send("mail")
+    await ward.hear(a_deadline("void", revision=2, facility="ZZFACILITYZZ", because="ZZREASONZZ"))
+    await both(ward)
+
+    assert inbox.reasons == ["trigger", "resolve"]
+    for mail in inbox.mails:
+        for value in (event.patient_id, event.visit_id, event.deadline_id, "ZZ"):
+            assert str(value).encode() not in mail.raw
+            assert str(value) not in mail.text
