@@ -28,6 +28,9 @@ CONSUMER = "transitions"
 FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
 """What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
 
+MOST_PARTITIONS = 100_000
+"""More than any topic has: a row is kept for each."""
+
 CODES = (
     "not_json", "unknown_type", "invalid_action", "in_the_future", "ambiguous_visit", "cannot_be_applied",
 )  # fmt: skip
