@@ -129,7 +129,8 @@ def _alert(row: Row, attempts: list[Row]) -> dict[str, Any]:
     )  # fmt: skip
     mine = [attempt for attempt in attempts if attempt["alert_id"] == row["alert_id"]]
     sent = [
-        _pick(each, "channel", "host", "reason", "said", "started_at", "ended_at", "answer") for each in mine
+        _pick(each, "channel", "host", "reason", "said", "started_at", "ended_at", "answer", "took")
+        for each in mine
     ]
     return said | {"sent": sent}
 

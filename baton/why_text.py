@@ -98,9 +98,10 @@ def _alert(alert: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
         raised = f"held until {_at(alert['raise_at'], zone)}"
     yield f"  {alert['kind']} ({alert['severity']}): {raised}; {alert['status']}{ended}"
     for attempt in alert["sent"]:
+        taken = f", taken for {', '.join(attempt['took'])}" if attempt["took"] else ""
         yield (
             f"      {_at(attempt['started_at'], zone)}  {attempt['reason']} to {attempt['channel']} at "
-            f"{attempt['host']}: {attempt['answer'] or 'no answer'}"
+            f"{attempt['host']}: {attempt['answer'] or 'no answer'}{taken}"
         )
         yield f"          {attempt['said']}"
     if not alert["sent"]:
