@@ -27,9 +27,6 @@ def register(tree: "Tree") -> None:
         _later(group(tree, name, f"{about} (not yet)"), "notifications", f"baton {name} notifications", about)
     oncall = group(tree, "oncall", "test how people are reached (not yet)")
     _later(oncall, "test", "baton oncall test", "send a test page over every configured channel")
-    dlq = group(tree, "dlq", "look at and deal with rejected messages (not yet)")
-    for name in ("list", "show", "retry", "discard"):
-        _later(dlq, name, f"baton dlq {name}", f"{name} rejected messages")
 
 
 def _later(tree: "Tree", name: str, whole: str, about: str) -> None:

@@ -194,7 +194,7 @@ class Doors:
     ) -> None:
         numbers = {said.visit for said, _ in read if said.visit}
         found = await store.visits_by_number(db, numbers)
-        if any(said.visit and not _meant(said, found) for said, _ in read):
+        if any(said.visit and not meant(said, found) for said, _ in read):
             # Look again behind the visits that are just appearing: they would not see the action, nor we them.
             await store.hold_binding(db)
             found = await store.visits_by_number(db, numbers)
@@ -206,7 +206,7 @@ class Doors:
             elif said.visit is None:
                 await self._acknowledge_list(db, said)
             else:
-                roots = _meant(said, found)
+                roots = meant(said, found)
                 if len(roots) > 1:
                     why = Refusal(
                         "ambiguous_visit",
@@ -248,7 +248,7 @@ class Doors:
         await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals)
 
 
-def _meant(said: Read, found: Mapping[str, Iterable[asyncpg.Record]]) -> set[UUID]:
+def meant(said: Read, found: Mapping[str, Iterable[asyncpg.Record]]) -> set[UUID]:
     """The visit numbers, by their surrogates, that an action can mean."""
     return {
         row["root_id"]

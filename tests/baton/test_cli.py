@@ -10,12 +10,11 @@ from baton.cli import main, parser
 
 LANDED = (
     "up", "run", "status", "clock", "send", "act", "normalize", "replay", "outcome", "why", "migrate", "republish",
-    "refold", "schemas export", "schemas check", "simulate",
+    "refold", "schemas export", "schemas check", "simulate", "dlq list", "dlq show", "dlq retry", "dlq discard",
 )  # fmt: skip
 LATER = (
     "feeds check", "feeds try x", "protocols check", "audit run", "pause notifications --for 1h",
-    "resume notifications", "oncall test", "dlq list", "dlq show 1", "dlq retry 1",
-    "dlq discard 1", "run mllp", "run worklist",
+    "resume notifications", "oncall test", "run mllp", "run worklist",
 )  # fmt: skip
 
 
