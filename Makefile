@@ -16,7 +16,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 UV := $(BIN)/uv --no-config
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
-ROOMS := schemas services baton
+ROOMS := schemas services baton deploy
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,13 +32,14 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --offline --no-deps --no-build-isolation --editable .
 	@touch $@
 
-check: $(STAMP) ## Formatter, linter, spelling, types, import rules, schemas, hygiene: what CI runs before the tests
+check: $(STAMP) ## Formatter, linter, spelling, types, import rules, schemas, catalogues, hygiene: what CI runs before the tests
 	@echo "check: format";       $(BIN)/ruff format --check --quiet .
 	@echo "check: lint";         $(BIN)/ruff check --quiet .
 	@echo "check: spelling";     $(BIN)/typos
 	@echo "check: types";        $(BIN)/mypy --no-error-summary $(ROOMS) scripts tests/infra tests/conftest.py
 	@echo "check: imports";      $(BIN)/lint-imports
 	@echo "check: schemas";      $(BIN)/baton schemas check
+	@echo "check: catalogue";    $(BIN)/python -m deploy.catalogue --check
 	@echo "check: hygiene";      $(BIN)/python scripts/check_hygiene.py
 
 test: $(STAMP) ## Run all tests on a real Postgres and a real Kafka (ARGS="-k visit -x" goes to pytest; JOBS=0 for one process)

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from schemas.reference.facilities import Facilities, FacilitiesError, load_facilities
 from services.admissions.feeds import FeedError, Feeds
 from services.chassis.settings import ServiceSettings, SettingsError
@@ -10,7 +12,12 @@ from services.chassis.settings import ServiceSettings, SettingsError
 class Settings(ServiceSettings):
     """`feeds/*.yaml` and `facilities.yaml` in the configuration folder are read once, at start."""
 
-    raw_retention: timedelta = timedelta(days=90)
+    raw_retention: timedelta = Field(
+        default=timedelta(days=90),
+        gt=timedelta(0),
+        description="how long raw messages are kept, as an ISO 8601 duration",
+        examples=["P90D"],
+    )
 
     def feeds(self) -> Feeds:
         """The feed profiles shipped, and those of the configuration folder."""

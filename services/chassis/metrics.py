@@ -4,7 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+# A second series for each counter, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 Kind = Literal["counter", "gauge", "histogram"]
 M = TypeVar("M", Counter, Gauge, Histogram)
@@ -136,6 +147,13 @@ REFUSED = declare(
     "gauge",
     "Rows whose document the broker will not take, such as one too large; skipped until they change.",
     ["outlet"],
+)
+OPEN_REJECTIONS = declare(
+    "baton_rejections_open",
+    "gauge",
+    "Refused records that nobody has dealt with yet, by the topic they are on: `baton dlq list`. Every replica counts "
+    "all of them.",
+    ["topic"],
 )
 REACHABLE = declare("baton_dependency_reachable", "gauge", "1 while the dependency answers.", ["dependency"])
 MARK_AGE = declare(

@@ -1,5 +1,7 @@
 """What an operator can set for transitions, beside what every process knows."""
 
+from pydantic import Field
+
 from schemas.reference.facilities import FacilitiesError, load_facilities
 from services.chassis.settings import ServiceSettings, SettingsError
 from services.transitions.planner import Rules
@@ -9,7 +11,9 @@ from services.transitions.protocol import DEFAULT, ProtocolError, load_protocol
 class Settings(ServiceSettings):
     """`protocol` names a shipped protocol file, or one in the configuration folder."""
 
-    protocol: str = DEFAULT
+    protocol: str = Field(
+        default=DEFAULT, description="the protocol by name: a shipped one, or one of the configuration folder"
+    )
 
     def rules(self) -> Rules:
         """The protocol and the facilities, read once at start."""
