@@ -54,8 +54,9 @@ def arrivals(hospital: Hospital, catalogue: Catalogue, clock: Clock, begin: int)
 def _paces(hospital: Hospital, catalogue: Catalogue, hour: int) -> list[float]:
     """Arrivals a second by way, in one hour of the week."""
     emergency, direct, planned = catalogue.shares()
-    # Who comes back takes a bed too.
-    daily = hospital.beds * OCCUPIED / catalogue.mean_days() * (1 - 0.8 * hospital.readmissions)
+    # Who comes back takes a bed too; so does rehabilitation, and waiting for the hour of discharge.
+    new = max(0.1, 1.1 - hospital.readmissions)
+    daily = hospital.beds * OCCUPIED / (catalogue.mean_days() + 0.4) * new
     means = (emergency * VISITS, emergency, direct, planned)
     return [
         mean * daily / DAY * hours[hour % 24] * 24 / sum(hours) * days[hour // 24] * 7 / sum(days)

@@ -19,6 +19,9 @@ _RETURNS = frozenset({"01", "03", "04", "06", "07", "61", "62", "64", "81"})
 _AWAY = frozenset({"PSY", REHAB})
 """Wards from which patients go home for a night."""
 
+_GENERAL = ("MED", "SURG", "CARD", "ORTHO", "NEURO")
+"""Wards that help each other out with beds."""
+
 _REVISIT = 0.07
 
 
@@ -120,8 +123,8 @@ class Courses:
                     [(0, "A02", (INTENSIVE,)), (min(stays, leaves - begin), "A02", (condition.ward,))],
                 )
             )
-        if rng.random() < 0.06:
-            found.append((some_time(), [(0, "A02", (condition.ward,))]))
+        if rng.random() < 0.06 and condition.ward not in _AWAY:
+            found.append((some_time(), [(0, "A02", (_elsewhere(condition.ward, rng),))]))
         if rng.random() < 0.08:
             found.append((some_time(), [(0, "A02", ("bed",))]))
         if rng.random() < (0.12 if condition.ward in _AWAY else 0.003):
@@ -130,7 +133,12 @@ class Courses:
         if mistake == "A12":
             at = begin + int((leaves - begin) * self._mistakes.uniform(0.05, 0.8))
             undone = int(self._mistakes.uniform(5, 90) * MINUTE)
-            found.append((at, [(0, "A02", (condition.ward, "held")), (undone, "A12", None)]))
+            found.append(
+                (
+                    at,
+                    [(0, "A02", (_elsewhere(condition.ward, self._mistakes), "held")), (undone, "A12", None)],
+                )
+            )
         found.sort(key=lambda group: group[0])
         return found
 
@@ -247,6 +255,10 @@ class _Course:
         self.now = recorded
         self.steps.append(Step(recorded, occurred, trigger, change))
         return occurred
+
+
+def _elsewhere(ward: str, rng: Random) -> str:
+    return rng.choice([other for other in _GENERAL if other != ward])
 
 
 def _woven(steps: list[Step], told: list[tuple[int, str]]) -> list[Step]:

@@ -120,23 +120,16 @@ class Simulation:
                 heappush(coming, (back.at, -order, back))
 
     def _newcomer(self, at: int, way: int) -> tuple[Visit, Back | None]:
-        """Somebody who was never here. Who came before the start counts only if still here then."""
-        found = self._catalogue
-        condition = found.ways[max(0, way - 1)].draw(self._rng)
+        """Somebody who was never here."""
+        condition = self._catalogue.ways[max(0, way - 1)].draw(self._rng)
         ages = _AGES if way == VISIT else condition.ages
         person = self._people.person(ages, day_of(self._clock.local(at)))
-        visit, back = self._begin(way, at, person, condition, None)
-        if at < self._start and all(
-            step.recorded < self._start or step.trigger in _AFTERWARDS for step in visit.steps
-        ):
-            visit.steps.clear()
-            return visit, None
-        return visit, back
+        return self._begin(way, at, person, condition, None)
 
     def _begin(
         self, way: int, at: int, person: Person, condition: Condition, after: Back | None
     ) -> tuple[Visit, Back | None]:
-        """A visit with its course; and what follows it."""
+        """A visit with its course, and what follows it. Nothing is told of one that was over by the start."""
         rng = self._rng
         twice = self._mistakes.random() < self._hospital.merges
         self._next_visit += 1
@@ -153,7 +146,12 @@ class Simulation:
         else:
             visit.diagnoses = condition.diagnoses(rng)
         self._desk.open(visit)
-        return visit, self._courses.draw(visit, way, at)
+        back = self._courses.draw(visit, way, at)
+        if at < self._start and all(
+            step.recorded < self._start or step.trigger in _AFTERWARDS for step in visit.steps
+        ):
+            visit.steps.clear()
+        return visit, back
 
 
 def _sent(at: int, letter: Letter, done: tuple[str, ...]) -> Sent:

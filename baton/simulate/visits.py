@@ -84,6 +84,8 @@ class Visit:
     def truth(self) -> dict[str, Any]:
         """What really happened, as far as it was recorded."""
         back = self.after if self.state not in ("planned", "cancelled") else None
+        if back is not None and not back.of.told:
+            back = None
         # Who is still in the emergency department is not admitted yet.
         kind = None if back is None else back.kind if self.admitted else EMERGENCY_VISIT
         over = self.state == "discharged"
