@@ -62,7 +62,10 @@ async def until(holds: Callable[[], Any], what: str, *, within: float = PATIENCE
 class Process:
     """One process of Baton under a name of its own, which may die and live many times; its log goes on."""
 
-    def __init__(self, name: str, program: str, environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, program: str, environment: Mapping[str, str], folder: Path, root: Path = ROOT
+    ) -> None:
+        self.root = root
         self.name = name
         self.program = program
         self.environment = dict(environment)
@@ -74,7 +77,7 @@ class Process:
             [sys.executable, "-m", "baton", "run", self.program],
             log=self.log,
             env=self.environment,
-            cwd=ROOT,
+            cwd=self.root,
             dies_by=SIGTERM,
         )
 
@@ -131,6 +134,7 @@ class System:
     receiver: Receiver
     starts_at: datetime
     settings: dict[str, str] = field(default_factory=dict)
+    root: Path = ROOT
     topics: tuple[TopicSpec, ...] = tuple(
         TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, t.max_bytes) for t in TOPICS
     )
@@ -188,7 +192,7 @@ class System:
         for program in programs or PROCESSES:
             name = program + replica
             if name not in self.processes:
-                self.processes[name] = Process(name, program, self.environment(name), self.folder)
+                self.processes[name] = Process(name, program, self.environment(name), self.folder, self.root)
             self.processes[name].start()
             launched.append(self.processes[name])
         return launched
