@@ -7,19 +7,23 @@ from schemas import topics
 from services.admissions import publish, upkeep
 from services.admissions.consumer import Inbound
 from services.admissions.settings import Settings
+from services.admissions.store import SQL
+from services.chassis.counting import Count
 from services.chassis.loops import run_forever
+from services.chassis.metrics import OPEN_REJECTIONS
 from services.chassis.service import Service, Subscription
 
 
 def build(settings: Settings) -> Service:
     """Put the service together; nothing runs until `services.chassis.service.main`."""
     inbound = Inbound(settings)
+    refused = Count(OPEN_REJECTIONS, SQL["count_open_rejections"], [topics.ADT_REJECTED])
     service = Service(
         "admissions",
         settings,
         subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
-        loops=[_tell_mark, _upkeep],
+        loops=[_tell_mark, _upkeep, refused.run],
     )
     inbound.begin_counting(service.registry)
     return service

@@ -177,6 +177,10 @@ SELECT * FROM unnest(
 ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING
 RETURNING rejection_id;
 
+-- name: count_open_rejections
+-- How many refused messages nobody has dealt with.
+SELECT 'adt.rejected' AS word, count(*) AS count FROM admissions.rejection WHERE status = 'open';
+
 -- name: count_messages
 -- Count what each feed sent in this batch.
 INSERT INTO admissions.tally AS t (feed, hour, received, normalized, rejected, duplicates, test, unapplied)

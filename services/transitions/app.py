@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from schemas import topics
 from schemas.transitions import DeadlineStatus
 from services.chassis.counting import Count
+from services.chassis.metrics import OPEN_REJECTIONS
 from services.chassis.service import Service, Subscription
 from services.transitions import publish
 from services.transitions.consumer import Doors
@@ -19,6 +20,7 @@ from services.transitions.store import SQL
 def build(settings: Settings) -> Service:
     """The process that plans."""
     doors = Doors(settings.rules())
+    refused = Count(OPEN_REJECTIONS, SQL["count_open_rejections"], [topics.CARE_REJECTED])
     return Service(
         "transitions",
         settings,
@@ -33,6 +35,7 @@ def build(settings: Settings) -> Service:
                 [topics.CARE_ACTIONS], doors.on_actions, doors.refuse_action, group="transitions.actions"
             ),
         ],
+        loops=[refused.run],
         outlets=publish.outlets(),
         checks={"visits readable": lambda _: doors.check()},
     )

@@ -233,6 +233,10 @@ SELECT * FROM unnest(
 )
 ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING;
 
+-- name: count_open_rejections
+-- How many refused actions nobody has dealt with.
+SELECT 'care.rejected' AS word, count(*) AS count FROM transitions.rejection WHERE status = 'open';
+
 -- name: unpublished_episodes
 -- Episodes whose latest state Kafka has not heard of yet.
 SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
