@@ -16,15 +16,19 @@ from baton.cli import main
 from baton.dlq import Asked
 from baton.trouble import Misuse, Trouble
 from schemas.topics import ADT_INBOUND, CARE_ACTIONS
+from services.admissions import store
 from services.admissions.app import build as build_admissions
 from services.admissions.settings import Settings as Admissions
+from services.chassis.counting import Count
 from services.chassis.health import Progress
 from services.chassis.kafka import KafkaAwayError, Producer, Record, TopicSpec, ensure_topics
 from services.chassis.kafka.records import from_kafka
+from services.chassis.metrics import OPEN_REJECTIONS
 from services.chassis.outbox import Relay
 from services.chassis.postgres import close_pool, open_pool
 from services.chassis.service import Service
 from services.chassis.settings import ServiceSettings
+from services.transitions import store as transitions_store
 from services.transitions.app import build as build_transitions
 from services.transitions.settings import Settings as Transitions
 from tests.infra import KafkaServer
@@ -388,6 +392,23 @@ async def test_there_are_three_statuses(database: str) -> None:
             )
     finally:
         await db.close()
+
+
+async def test_the_open_ones_are_counted(refused: House) -> None:
+    """Given three refused messages and an action, one of the messages discarded; then two and one stand in the gauge."""
+    [row] = await refused.rows("SELECT rejection_id FROM admissions.rejection WHERE code = 'not_hl7'")
+    await dlq.discard([str(row[0])], "a test", None)
+    counted = {}
+    for topic, statements, word in (
+        (ADT_INBOUND, store.SQL, "adt.rejected"),
+        (CARE_ACTIONS, transitions_store.SQL, "care.rejected"),
+    ):
+        service = refused.services[topic]
+        await Count(OPEN_REJECTIONS, statements["count_open_rejections"], [word]).once(service)
+        gauge = service.registry.collector
+        counted[word] = gauge.get_sample_value("baton_rejections_open", {"topic": word})
+
+    assert counted == {"adt.rejected": 2, "care.rejected": 1}
 
 
 @pytest.mark.parametrize(
