@@ -87,6 +87,8 @@ def _simulate(args: argparse.Namespace) -> int:
     days = DAYS if args.days is None else args.days
     if not 0 < days <= 36_500:
         raise Misuse(f"--days is {days:g}; it may be more than 0, up to 36500.")
+    if not all(1970 <= time.year <= 2200 for time in (args.start, args.until) if time):
+        raise Misuse("--from and --until may lie in the years 1970 to 2200; name a time within.")
     names = ("seed", "beds", "facility", "zone", "updates", *RATES)
     try:
         hospital = Hospital(**{name: getattr(args, name) for name in names})

@@ -92,7 +92,7 @@ class Simulation:
         count = order = 0
         while True:
             at = min(arrival, coming[0][0]) if coming else arrival
-            if until is not None and at >= until:
+            if until is not None and at + 1 >= until:
                 return
             back = None
             if at == arrival:

@@ -51,6 +51,7 @@ def test_a_scenario_is_replayed(tmp_path: Path, capfd: pytest.CaptureFixture[str
         (["--days=0"], "baton: --days is 0; it may be more than 0, up to 36500."),
         (["--days=1", "--until=2026-02-01T00:00:00Z"], "baton: --until and --days both say when to end; give one of them."),
         (["--until=2026-01-01T00:00:00Z"], "baton: --until is not after --from; name a later time."),
+        (["--from=9999-12-31T00:00:00Z"], "baton: --from and --until may lie in the years 1970 to 2200; name a time within."),
         (["--output=x", "--truth=./x"], "baton: --truth and --output name the same file; name two."),
         (["--output=no/where"], "baton: no/where cannot be written: No such file or directory."),
     ],
