@@ -18,6 +18,14 @@ def register(tree: "Tree") -> None:
         more="Safe to run twice and from several machines at once. It goes forward only.",
         problem="the database cannot be reached, or is newer than this program",
     )  # fmt: skip
+    topics = add(
+        tree, "topics", _topics, "create the Kafka topics that are missing, and tell how they all are",
+        more="Safe to repeat. A topic that exists is never changed: what falls short of schemas/topics.py (and\n"
+        "deploy/topics.yaml, which is written from it) is named, for whoever runs Kafka to mend. More partitions or\n"
+        "a longer retention than planned are fine.",
+        problem="a topic is missing or falls short of the plan, or Kafka cannot be reached",
+    )  # fmt: skip
+    topics.add_argument("--check", action="store_true", help="create nothing, only tell")
     republish = add(
         tree, "republish", _republish, "publish again what the state tables hold",
         more="Visits, episodes, deadlines and alerts go to Kafka once more; consumers ignore what they know.",
@@ -58,6 +66,12 @@ def _migrate(_: argparse.Namespace) -> int:
     from baton.upkeep import migrate
 
     return asyncio.run(migrate())
+
+
+def _topics(args: argparse.Namespace) -> int:
+    from baton.topics import topics
+
+    return asyncio.run(topics(create=not args.check))
 
 
 def _republish(args: argparse.Namespace) -> int:

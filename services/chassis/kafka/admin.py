@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import config
@@ -189,6 +190,19 @@ class Admin:
             # Records are stamped by that clock: neither too old to keep nor too far ahead to take.
             configs |= {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
         return NewTopic(self._settings.topic(spec.name), spec.partitions, replicas, topic_configs=configs)
+
+    async def configs(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The settings of topics that exist, by Kafka's own names, defaults of the broker included."""
+        client, _ = await self._connected()
+        asked = {self._settings.topic(topic): topic for topic in topics}
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in asked]
+        answers = await _answer(partial(client.describe_configs, resources))
+        return {
+            asked[name]: {entry[0]: entry[1] for entry in entries}
+            for answer in answers
+            for code, _, _, name, entries in answer.resources
+            if code == 0
+        }
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         async with self._lock:
