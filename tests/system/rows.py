@@ -61,8 +61,11 @@ QUERIES = {
         SELECT v.number, e.anchor, d.kind, d.due_at, l.team, l.live, d.acknowledged <> '[]'
         FROM notifications.late_item l JOIN transitions.deadline d ON d.deadline_id::text = l.subject
         JOIN transitions.episode e USING (episode_id) JOIN transitions.visit v USING (visit_id)""",
+    # A readmission counts as known from the arrival of the first message read that tells of it; after an outage the
+    # partitions are read one ahead of the other, and a later message may be that first one.
     "other alerts that stand": """
-        SELECT v.number, e.anchor, a.kind, a.severity, a.status, a.raised_at, a.team, a.live, a.facility, a.unit,
+        SELECT v.number, e.anchor, a.kind, a.severity, a.status,
+               CASE WHEN a.kind <> 'readmission_detected' THEN a.raised_at END, a.team, a.live, a.facility, a.unit,
                a.due_at
         FROM notifications.alert a JOIN transitions.episode e USING (episode_id)
         JOIN transitions.visit v ON v.visit_id = e.visit_id
