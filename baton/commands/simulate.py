@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FROM = "2026-01-05T00:00:00-05:00"
 DAYS = 7.0
 MORE = """\
-Needs nothing running. Everything in it is invented. The same options give the same bytes, everywhere.
+Needs nothing running. Everything in it is invented. The same options give the same bytes.
 Messages come in order of arrival, segments ended by CR and messages by LF besides, as `baton normalize` and
 `baton send` read them. The feed begins before --from, with what brought those who are inside then; what
 was written before --until may arrive after it. RATE is a share from 0 to 1.

@@ -22,6 +22,9 @@ _AWAY = frozenset({"PSY", REHAB})
 _GENERAL = ("MED", "SURG", "CARD", "ORTHO", "NEURO")
 """Wards that help each other out with beds."""
 
+_ENTERED_AFTER = frozenset({"A01", "A02", "A03", "A04", "A06", "A21", "A22"})
+"""Events the desk enters once they have happened; a cancel, a booking and an update are themselves entries."""
+
 _REVISIT = 0.07
 
 
@@ -173,7 +176,7 @@ class Courses:
             told.append((died + int(rng.uniform(0.1, 3) * DAY), ("died", died)))
         told.sort(key=lambda pair: pair[0])
         for at, change in told:
-            course.step(at, "A08", change, late=False)
+            course.step(at, "A08", change)
 
     # --- what follows -----------------------------------------------------------------------------------------
 
@@ -241,14 +244,10 @@ class _Course:
         self.now = begin - 1
         self.steps: list[Step] = []
 
-    def step(
-        self, at: int, trigger: str, change: Change = None, *, slow: bool = False, late: bool = True
-    ) -> int:
-        """Add a step; gives when it occurs. `slow`: the desk may hear of it much later; `late`: at all later."""
-        occurred = max(at, self.now + 1)
-        recorded = occurred
-        # A cancel is itself the entry: it occurs when it is made.
-        if late and trigger in ("A01", "A02", "A03", "A04", "A06", "A21", "A22"):
+    def step(self, at: int, trigger: str, change: Change = None, *, slow: bool = False) -> int:
+        """Add a step; gives when it occurs. `slow`: the desk may hear of it much later."""
+        occurred = recorded = max(at, self.now + 1)
+        if trigger in _ENTERED_AFTER:
             recorded += 20 + int(self._desk.random() * 160)
             if slow and self._desk.random() < 0.15:
                 recorded += int(self._desk.uniform(3, 45) * MINUTE)
@@ -262,15 +261,19 @@ def _elsewhere(ward: str, rng: Random) -> str:
 
 
 def _woven(steps: list[Step], told: list[tuple[int, str]]) -> list[Step]:
-    """Put entries among the steps, never between something that happens and its recording."""
+    """Put entries among the steps, never between something that happens and its recording.
+
+    An update for which there is no second left before the next step is not made.
+    """
     found: list[Step] = []
-    position = 0
-    for step in steps:
-        while position < len(told) and told[position][0] < step.occurred:
-            at, trigger = told[position]
-            found.append(Step(max(at, found[-1].recorded + 1) if found else at, at, trigger))
-            position += 1
-        found.append(step)
-    for at, trigger in told[position:]:
-        found.append(Step(max(at, found[-1].recorded + 1), at, trigger))
+    entries = iter(told)
+    entry = next(entries, None)
+    for step in (*steps, None):
+        while entry and (step is None or entry[0] < step.occurred):
+            at, trigger = max(entry[0], found[-1].recorded + 1 if found else 0), entry[1]
+            if step is None or at < step.occurred or trigger != "A08":
+                found.append(Step(at, at, trigger))
+            entry = next(entries, None)
+        if step is not None:
+            found.append(step)
     return found

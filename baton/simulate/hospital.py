@@ -1,10 +1,13 @@
 """The hospital to simulate: its size, its place, and what goes wrong in it and on the way of its messages."""
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 SMALLEST, LARGEST = 10, 5000
+RATES = ("readmissions", "cancels", "merges", "duplicates", "disorder", "lateness")
+"""The options that are shares of 1."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
@@ -49,9 +52,3 @@ class Hospital:
         for name in RATES:
             if not 0 <= getattr(self, name) <= 1:
                 raise HospitalError(f"{name} is {getattr(self, name):g}; it is a share from 0 to 1.")
-
-
-RATES = tuple(
-    field.name for field in fields(Hospital) if field.type in (float, "float") and field.name != "updates"
-)
-"""The options that are shares."""

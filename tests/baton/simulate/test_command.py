@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 
-from baton.cli import main
+from baton.cli import main, parser
+from baton.simulate import Hospital
 
 SMALL = ["simulate", "--beds=10", "--days=2"]
 
@@ -71,6 +73,13 @@ def test_used_wrongly(
 
     assert (code, said.out, said.err.strip()) == (2, "", sentence)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_defaults_are_those_of_the_hospital() -> None:
+    """The command and the Python API make up the same hospital where nothing is said, and know the same options."""
+    args = parser().parse_args(["simulate"])
+
+    assert {field.name: getattr(args, field.name) for field in fields(Hospital)} == asdict(Hospital())
 
 
 def test_a_full_disk_is_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:

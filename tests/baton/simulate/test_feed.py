@@ -255,6 +255,7 @@ def test_the_catalogue_is_whole() -> None:
     codes = {code for one in every for code in (*one.first, *(other for other, _ in one.others))}
 
     assert codes | set(found.complaints) == found.titles.keys()
+    assert [one.name for one in every if set(one.first) & dict(one.others).keys()] == []
     assert {code for one in every for code in one.goes._values} <= dispositions().keys()
     assert all(
         0 <= share <= 1
