@@ -1,0 +1,1 @@
+"""What stands in docs/ and the README: true, reachable, and tried."""
