@@ -10,8 +10,9 @@ from schemas.topics import TOPICS, Topic
 FILE = Path(__file__).with_name("topics.yaml")
 HEADER = """\
 # The topics of Baton, for whoever runs Kafka. Written from schemas/topics.py by `python -m deploy.topics`: not by hand.
-# compose.yaml makes them in a step of its own (topics). On another cluster make them so, with as many replicas as it
-# keeps of its own topics, before Baton starts: a process waits for its topics, and makes none.
+# `baton topics` makes them, and so does compose.yaml in a step of its own; `baton topics --check` tells what falls short.
+# Made by other tools: so, with as many replicas as the cluster keeps of its own topics, before Baton starts: a process
+# waits for its topics, and makes none.
 #
 # key: visit and patient are opaque ids of Baton's own. config: of a compacted topic the latest record of each key stays
 # for ever, and schemas/topics.py says why it is compacted so often; of any other one, records stay for retention.ms.

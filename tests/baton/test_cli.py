@@ -132,7 +132,8 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 def test_commands_know_their_handlers() -> None:
     """Every landed command can be parsed to a handler."""
     samples = {
-        "run": ["admissions"], "clock": ["2026-01-12T10:00:00Z"], "send": ["f"], "act": ["f"], "normalize": ["f"],
+        "run": ["admissions"], "clock": ["2026-01-12T10:00:00Z"], "dlq show": ["aaaa"],
+        "dlq discard": ["aaaa", "--reason", "r"], "send": ["f"], "act": ["f"], "normalize": ["f"],
         "replay": ["f", "--until", "2026-01-12T10:00:00Z"], "why": ["K7Q2M9XB"],
     }  # fmt: skip
     for name in LANDED:
