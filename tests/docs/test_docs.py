@@ -128,7 +128,7 @@ def _faults(line: str) -> Iterator[str]:
     if (words[0],) not in commands:
         yield f"there is no {words[0]}"
         return
-    path = (words[0],)
+    path: tuple[str, ...] = (words[0],)
     subs = {one[1] for one in commands if len(one) == 2 and one[0] == words[0]}
     if subs and len(words) > 1 and re.fullmatch(r"[a-z]+", words[1]):
         if words[1] not in subs:
@@ -144,7 +144,7 @@ def _faults(line: str) -> Iterator[str]:
 def _options(path: tuple[str, ...]) -> set[str]:
     tree = parser()
     for word in path:
-        tree = next(a.choices[word] for a in tree._actions if isinstance(getattr(a, "choices", None), dict))  # type: ignore[index,call-overload]
+        tree = next(a.choices[word] for a in tree._actions if isinstance(getattr(a, "choices", None), dict))  # type: ignore[index]
     return {option for action in tree._actions for option in action.option_strings}
 
 
