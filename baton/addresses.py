@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 
 from baton.home import Home
 from baton.trouble import Misuse, Trouble
+from services.chassis.settings import SECURITY
 
 DEMO = "demo"
 NOTHING_RUNS = "Nothing is running here: start `baton up`, or set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS."
+
+
+# The embedded broker speaks in the open, whatever the environment says of another one.
+_EMBEDDED = {
+    "BATON_EMBEDDED": "true",
+    "BATON_KAFKA_IDEMPOTENCE": "false",
+    "BATON_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+    **{f"BATON_{field.upper()}": "" for field in SECURITY},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +40,7 @@ class Addresses:
             "BATON_TOPIC_PREFIX": self.topic_prefix,
             "BATON_CONTROLLED_CLOCK": "true" if self.controlled_clock else "false",
         }
-        return said | (
-            {"BATON_KAFKA_IDEMPOTENCE": "false", "BATON_EMBEDDED": "true"} if self.embedded else {}
-        )
+        return said | (_EMBEDDED if self.embedded else {})
 
     def topic(self, name: str) -> str:
         return self.topic_prefix + name

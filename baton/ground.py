@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import httpx
@@ -13,7 +14,7 @@ from schemas.base import iso
 from schemas.topics import TOPICS
 from services.chassis import clock, kafka, logs, migrations
 from services.chassis.postgres import Db, Pool
-from services.chassis.settings import ServiceSettings
+from services.chassis.settings import SECURITY, ServiceSettings, SettingsError, load
 
 UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 OURS = {"application_name": "baton", "timezone": "UTC"}
@@ -28,13 +29,20 @@ LOGIN = (
 
 def settings_of(addresses: Addresses) -> ServiceSettings:
     """Give the settings of a process that works with the system at these addresses."""
-    settings = ServiceSettings(
-        database_url=addresses.database_url,
-        kafka_bootstrap_servers=addresses.kafka_bootstrap_servers,
-        topic_prefix=addresses.topic_prefix,
-        kafka_idempotence=not addresses.embedded,
-        controlled_clock=addresses.controlled_clock,
-    )
+    # What the environment says of another Kafka does not hold for the embedded broker.
+    unset: dict[str, Any] = dict.fromkeys(SECURITY if addresses.embedded else ())
+    try:
+        settings = load(
+            ServiceSettings,
+            database_url=addresses.database_url,
+            kafka_bootstrap_servers=addresses.kafka_bootstrap_servers,
+            topic_prefix=addresses.topic_prefix,
+            kafka_idempotence=not addresses.embedded,
+            controlled_clock=addresses.controlled_clock,
+            **unset | ({"kafka_security_protocol": "PLAINTEXT"} if addresses.embedded else {}),
+        )
+    except SettingsError as error:
+        raise Misuse(str(error)) from None
     # stdout is for data: what the chassis has to say goes to stderr, if it matters.
     logs.configure("baton", settings.model_copy(update={"log_level": "ERROR", "log_format": "plain"}))
     return settings

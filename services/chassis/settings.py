@@ -1,17 +1,23 @@
 """Settings from the environment, refused with one sentence each when they are wrong."""
 
 import re
+import ssl
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, FilePath, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSetting
 
 PREFIX = "BATON_"
 MIB = 1024 * 1024
+SECURITY = (
+    "kafka_ssl_ca_file", "kafka_ssl_certificate_file", "kafka_ssl_key_file", "kafka_ssl_key_password",
+    "kafka_sasl_username", "kafka_sasl_password",
+)  # fmt: skip
+"""Fields that only say something where Kafka is spoken to over TLS or with a password."""
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -38,11 +44,57 @@ def _servers(value: str) -> str:
     return value
 
 
+def _security_problem(said: "ServiceSettings") -> str | None:
+    """What in the settings of Kafka's security cannot be meant: a secret that would not be used is a mistake."""
+    protocol = f"BATON_KAFKA_SECURITY_PROTOCOL is {said.kafka_security_protocol}"
+    files = {
+        "BATON_KAFKA_SSL_CA_FILE": said.kafka_ssl_ca_file,
+        "BATON_KAFKA_SSL_CERTIFICATE_FILE": said.kafka_ssl_certificate_file,
+        "BATON_KAFKA_SSL_KEY_FILE": said.kafka_ssl_key_file,
+    }
+    login = {
+        "BATON_KAFKA_SASL_USERNAME": said.kafka_sasl_username,
+        "BATON_KAFKA_SASL_PASSWORD": said.kafka_sasl_password,
+    }
+    for name, value in login.items():
+        if said.kafka_sasl and value is None:
+            return f"{protocol} and {name} is not set: set it"
+        if not said.kafka_sasl and value is not None:
+            return f"{protocol} and {name} is set: set the protocol to SASL_SSL, or unset the other"
+    for name, path in files.items():
+        if not said.kafka_tls and path is not None:
+            return f"{protocol} and {name} is set: set the protocol to SSL or SASL_SSL, or unset the other"
+    if said.kafka_ssl_key_file and not said.kafka_ssl_certificate_file:
+        return "BATON_KAFKA_SSL_KEY_FILE is set and BATON_KAFKA_SSL_CERTIFICATE_FILE is not: set both"
+    return _tls_problem(said) if said.kafka_tls else None
+
+
+def _tls_problem(said: "ServiceSettings") -> str | None:
+    try:
+        said.model_copy(update={"kafka_ssl_certificate_file": None}).kafka_ssl_context()
+    except (OSError, ValueError):
+        return "BATON_KAFKA_SSL_CA_FILE holds no certificate that can be read: write the CA's, in PEM"
+    try:
+        said.kafka_ssl_context()
+    except (OSError, ValueError):
+        return (
+            "BATON_KAFKA_SSL_CERTIFICATE_FILE, BATON_KAFKA_SSL_KEY_FILE and BATON_KAFKA_SSL_KEY_PASSWORD do not fit "
+            "together: write certificate and key in PEM, and the key's password if it has one"
+        )
+    return None
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs to know; a service adds its own in a subclass."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        # A variable that a compose file hands on empty is not set.
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     database_url: Annotated[str, AfterValidator(_database_url)] = Field(
@@ -56,6 +108,30 @@ class ServiceSettings(BaseSettings):
     )
     kafka_bootstrap_servers: Annotated[str, AfterValidator(_servers)] = Field(
         validation_alias="KAFKA_BOOTSTRAP_SERVERS", description="where Kafka is", examples=["localhost:9092"]
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how to speak to Kafka: SSL is TLS, SASL asks for user and password"
+    )
+    kafka_ssl_ca_file: FilePath | None = Field(
+        default=None,
+        description="the certificates (PEM) that Kafka's must be signed by; without it, those this machine trusts",
+    )
+    kafka_ssl_certificate_file: FilePath | None = Field(
+        default=None, description="our certificate (PEM), where Kafka asks for one"
+    )
+    kafka_ssl_key_file: FilePath | None = Field(
+        default=None,
+        description="the key (PEM) of our certificate; without it, it is in the certificate's file",
+    )
+    kafka_ssl_key_password: str | None = Field(
+        default=None, repr=False, description="the password of that key"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="how Kafka is told the password"
+    )
+    kafka_sasl_username: str | None = Field(default=None, min_length=1, description="who we are to Kafka")
+    kafka_sasl_password: str | None = Field(
+        default=None, min_length=1, repr=False, description="the password of that user"
     )
     kafka_idempotence: bool = Field(
         default=True, description="whether the producer is idempotent (off for the embedded broker)"
@@ -106,15 +182,37 @@ class ServiceSettings(BaseSettings):
         description="the name of this instance, such as its pod's: with one, a restart causes no rebalance",
     )
 
+    @property
+    def kafka_tls(self) -> bool:
+        return self.kafka_security_protocol in {"SSL", "SASL_SSL"}
+
+    @property
+    def kafka_sasl(self) -> bool:
+        return self.kafka_security_protocol.startswith("SASL_")
+
+    def kafka_ssl_context(self) -> ssl.SSLContext:
+        """The TLS to Kafka; raises OSError or ssl.SSLError where a file is not what it should be."""
+        context = ssl.create_default_context(cafile=self.kafka_ssl_ca_file)
+        if self.kafka_ssl_certificate_file is not None:
+            password = self.kafka_ssl_key_password or ""
+            context.load_cert_chain(self.kafka_ssl_certificate_file, self.kafka_ssl_key_file, password)
+        return context
+
+    @model_validator(mode="after")
+    def _kafka_security_holds(self) -> Self:
+        if problem := _security_problem(self):
+            raise ValueError(problem)
+        return self
+
     def topic(self, name: str) -> str:
         """The name on the broker of the topic we call `name`."""
         return self.topic_prefix + name
 
 
-def load(cls: type[S]) -> S:
-    """Read the settings from the environment, or raise SettingsError."""
+def load(cls: type[S], **given: Any) -> S:
+    """Read the settings from the environment, but for those given, or raise SettingsError."""
     try:
-        return cls()
+        return cls(**given)
     except ValidationError as error:
         problems = [
             _sentence(cls, dict(each)) for each in error.errors(include_input=False, include_url=False)
@@ -154,5 +252,5 @@ def _sentence(cls: type[BaseSettings], error: dict[str, Any]) -> str:
 
 
 def _reason(error: dict[str, Any]) -> str:
-    reason: str = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    reason: str = error["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("Path ")
     return reason.replace("String should", "should").rstrip(".")

@@ -14,6 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import config
+from services.chassis.kafka import security
 from services.chassis.kafka.producing import KafkaAwayError
 from services.chassis.logs import error_name, get_logger
 from services.chassis.settings import ServiceSettings
@@ -136,7 +137,7 @@ class Admin:
             for (topic, part), offset in offsets.items()
         }
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+            **security.connection(self._settings),
             client_id=self._client_id,
             group_id=name,
             enable_auto_commit=False,
@@ -213,10 +214,10 @@ class Admin:
             return self._client, self._reader
 
     async def _connect(self) -> None:
-        servers = self._settings.kafka_bootstrap_servers.split(",")
-        self._client = AIOKafkaAdminClient(bootstrap_servers=servers, client_id=self._client_id)
+        connection = security.connection(self._settings)
+        self._client = AIOKafkaAdminClient(**connection, client_id=self._client_id)
         self._reader = AIOKafkaConsumer(
-            bootstrap_servers=servers,
+            **connection,
             client_id=self._client_id,
             enable_auto_commit=False,
             isolation_level="read_committed",

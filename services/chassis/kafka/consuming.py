@@ -13,6 +13,7 @@ from faststream.kafka import KafkaBroker
 from services.chassis import metrics
 from services.chassis.health import Progress
 from services.chassis.kafka import header_names
+from services.chassis.kafka.security import of_faststream
 from services.chassis.kafka.subscriber import Handler, Subscriber
 from services.chassis.logs import get_logger
 from services.chassis.settings import ServiceSettings
@@ -70,6 +71,7 @@ def new_broker(settings: ServiceSettings, service: str) -> Broker:
     header_names.read_any()
     return Broker(
         settings.kafka_bootstrap_servers.split(","),
+        security=of_faststream(settings),
         client_id=f"baton-{service}",
         consumer_only=True,
         allow_auto_create_topics=False,

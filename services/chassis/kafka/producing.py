@@ -14,6 +14,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
+from services.chassis.kafka import security
 from services.chassis.kafka.records import Outgoing
 from services.chassis.logs import error_name, get_logger
 from services.chassis.settings import ServiceSettings
@@ -130,7 +131,7 @@ class Producer:
         async with self._lock:
             if self._inner is None:
                 inner = AIOKafkaProducer(
-                    bootstrap_servers=self._settings.kafka_bootstrap_servers.split(","),
+                    **security.connection(self._settings),
                     client_id=self._client_id,
                     acks="all",
                     enable_idempotence=self._settings.kafka_idempotence,

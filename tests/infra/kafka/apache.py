@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,8 +45,20 @@ FOR_LOAD = ["-Xms512m", "-Xmx1g", "-XX:+UseSerialGC"]
 READY = "Kafka Server started"
 
 
+USER, PASSWORD = "baton", "only-the-tests-know"
+SASL = {
+    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    "plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    f'user_{USER}="{PASSWORD}";',
+    "scram-sha-256.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "scram-sha-512.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+}
+
+
 class ApacheKafka:
-    def __init__(self, *, for_load: bool) -> None:
+    """One broker. `secure=True` gives it two more doors: TLS with the client's certificate, and TLS with a password."""
+
+    def __init__(self, *, for_load: bool, secure: bool = False) -> None:
         self._folder = machine.new_folder("kafka")
         self._options = FOR_LOAD if for_load else QUICK_START
         self._log = self._folder / "kafka.log"
@@ -58,13 +71,40 @@ class ApacheKafka:
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "log.dirs": str(self._folder / "data"),
         }
+        self.with_certificate = self.with_password = ""
+        self.ours = self.theirs = self._folder
+        if secure:
+            properties |= self._secured(properties)
         self._config = self._folder / "server.properties"
         self._config.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         self._format()
 
+    def _secured(self, properties: Mapping[str, str]) -> dict[str, str]:
+        """Two more listeners, with a certificate of the broker's and one of the client's."""
+        self.theirs, self.ours = certificate(self._folder, "broker"), certificate(self._folder, "client")
+        certified, told = machine.free_port(), machine.free_port()
+        self.with_certificate, self.with_password = f"127.0.0.1:{certified}", f"127.0.0.1:{told}"
+        doors = f",SSL://{self.with_certificate},SASL_SSL://{self.with_password}"
+        return {
+            "listeners": properties["listeners"] + doors,
+            "advertised.listeners": properties["advertised.listeners"] + doors,
+            "listener.security.protocol.map": properties["listener.security.protocol.map"]
+            + ",SSL:SSL,SASL_SSL:SASL_SSL",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.theirs),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.ours.with_suffix(".crt")),
+            "listener.name.ssl.ssl.client.auth": "required",
+            **{f"listener.name.sasl_ssl.{name}": value for name, value in SASL.items()},
+        }
+
     def _format(self) -> None:
         cluster_id = urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode().replace("-", "a")
-        formatted = self._java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config))
+        users = [f"{kind}=[name={USER},password={PASSWORD}]" for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")]
+        scram = [word for user in users for word in ("--add-scram", user)] if self.with_password else []
+        formatted = self._java(
+            "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config), *scram
+        )
         if formatted.process.wait(60) != 0:
             raise RuntimeError(f"formatting Kafka's folder failed:\n{formatted.said()[-4000:]}")
 
@@ -90,6 +130,23 @@ class ApacheKafka:
     def close(self) -> None:
         self.stop(kill=True)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """Make a key and a certificate signed by itself: NAME.crt, NAME.key, and both in the file that is returned."""
+    key, signed, both = (folder / f"{name}.{end}" for end in ("key", "crt", "pem"))
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2"),
+            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(signed)),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    both.write_text(key.read_text() + signed.read_text())
+    return both
 
 
 @cache
