@@ -4,7 +4,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 from baton import addresses, ground
@@ -12,6 +11,7 @@ from baton.config import settings
 from baton.confirm import wait_until_applied
 from baton.dlq import SQL, Asked, mark, person, resolve, whole
 from baton.dlq_text import SHORT, columns, place
+from baton.files import read_bytes
 from baton.sending import arrival_ms, produce
 from baton.trouble import Misuse
 from schemas import topics
@@ -118,10 +118,7 @@ async def _send(where: addresses.Addresses, records: Iterable[Record], stamp: in
 def _read(file: str, names: Sequence[str]) -> bytes:
     if len(names) != 1:
         raise Misuse("--file corrects one refusal: name its id, and no other.")
-    try:
-        found = Path(file).read_bytes()
-    except OSError as error:
-        raise Misuse(f"{file} cannot be read: {error.strerror}.") from None
+    found = read_bytes(file)
     if not found or len(found) > MIB:
         raise Misuse(f"{file} is empty or larger than 1 MiB: nothing was sent.")
     return found

@@ -71,7 +71,7 @@ def _register_retry(dlq: "Tree") -> None:
     retry.add_argument("--dry-run", action="store_true", help="send nothing: tell what each would become")
     retry.add_argument(
         "--file", metavar="PATH",
-        help="for one ID: send the bytes of this file, corrected by hand, in place of the original, which stays in the row",
+        help="for one ID: send the bytes of this file (- for stdin), corrected by hand, in place of the original, which stays in the row",
     )  # fmt: skip
     _by(retry)
 
