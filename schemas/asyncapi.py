@@ -149,7 +149,10 @@ def _headers(message: Published) -> dict[str, Any]:
         "description": cloudevents.__doc__,
         "properties": cloudevents.schema(message.event_type),
     }
-    return schema if message.topic == CARE_ACTIONS else schema | {"required": list(cloudevents.REQUIRED)}
+    if message.topic != CARE_ACTIONS:
+        return schema | {"required": list(cloudevents.REQUIRED)}
+    again = {"type": "string", "format": "uuid", "description": rejections.AGAIN}
+    return schema | {"properties": cloudevents.schema(message.event_type) | {"retry_of": again}}
 
 
 def _payload_name(message: Published) -> str:

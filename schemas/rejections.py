@@ -1,10 +1,13 @@
 """`adt.rejected`, `care.rejected` and `adt.inbound`: bytes as they came; what we know of them stands in headers."""
 
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
 from schemas.base import Message
+
+AGAIN = "the refusal that this record is sent again for, by `baton dlq retry`"
 
 _Number = Annotated[str, Field(pattern="^[0-9]+$")]
 _NumberOrNone = Annotated[str, Field(pattern="^[0-9]*$")]
@@ -14,6 +17,7 @@ class InboundHeaders(Message):
     """`adt.inbound` needs no header."""
 
     feed: str | None = Field(default=None, description="the feed, where topic and MSH-3/MSH-4 do not tell it")
+    retry_of: UUID | None = Field(default=None, description=AGAIN)
 
 
 class _Refused(Message):

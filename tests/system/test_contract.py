@@ -1,10 +1,13 @@
 """What really travels is what schemas/asyncapi.yaml says: no topic, header or field that it does not declare."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from baton import dlq_retry
 from baton.acting import _record, parse
 from schemas import topics
 from schemas.topics import TOPICS
@@ -30,7 +33,7 @@ REFUSED = (b"no JSON", json.dumps({"type": "unheard_of", "visit": "1"}).encode()
 @pytest.mark.kafka
 @pytest.mark.timeout(300)
 async def test_every_record_of_every_topic_is_as_declared(new_system: NewSystem) -> None:
-    """Given a hospital's days with calls, refused messages and actions, and what `baton send` and `baton act` write,
+    """Given a hospital's days with calls, refused messages and actions, and what `baton send`, `baton act` and `baton dlq` write,
     when all of it is applied, then every record of every topic fits the document, and each message of it was seen.
     """
     story = stories.hospital(200, beats=8, seed=5)
@@ -41,11 +44,13 @@ async def test_every_record_of_every_topic_is_as_declared(new_system: NewSystem)
     oddities = Beat(
         inbound=(
             Outgoing(None, message("A01", "Z1", "202601120900"), [("feed", b"default")], timestamp_ms=stamp),
+            _again(topics.ADT_INBOUND, message("A08", "Z2", "202601120901"), stamp),
             *(Outgoing(None, data, timestamp_ms=stamp) for data in unreadable().values()),
         ),
         actions=(
             _record(taken, None, stamp),
             _record(dated, at, stamp),
+            _again(topics.CARE_ACTIONS, json.dumps(CALL | {"id": "again"}).encode(), stamp),
             *(Outgoing(None, data, timestamp_ms=stamp) for data in REFUSED),
         ),
         at=end + timedelta(minutes=1),
@@ -69,6 +74,19 @@ async def test_every_record_of_every_topic_is_as_declared(new_system: NewSystem)
     assert found[:20] == []
     assert contract.seen == contract.messages
     assert {record.topic.removeprefix(system.prefix) for record in carried} == {t.name for t in TOPICS}
+
+
+def _again(topic: str, value: bytes, stamp: int) -> Outgoing:
+    """What `baton dlq retry` sends."""
+    refused: Any = {
+        "feed_header": None,
+        "rejection_id": uuid4(),
+        "raw": value,
+        "source_topic": topic,
+        "raw_key": None,
+    }
+    again = dlq_retry._record(refused, datetime.now(UTC), None)
+    return Outgoing(again.key, again.value, list(again.headers), timestamp_ms=stamp)
 
 
 @pytest.mark.parametrize(
