@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from services.chassis import metrics
 from services.chassis.health import Progress
@@ -30,6 +29,7 @@ from services.chassis.kafka import (
 from services.chassis.settings import ServiceSettings
 from tests.chassis.conftest import a_settings, a_topic, an_item, on_broker, until
 from tests.infra import KafkaServer
+from tests.odd_headers import NoText, write_any_header_name
 
 GROUP = "readers"
 SECRET = "SMITH^JOHN"
@@ -174,22 +174,11 @@ async def test_odd_records_are_records(settings: ServiceSettings):
     assert {record.topic for record in applied.records} == {"in"}
 
 
-class NoText(str):
-    """The name of a header as a producer in another language may write it."""
-
-    __slots__ = ()
-
-    def encode(self, *_: str) -> bytes:
-        return b"\xff\xfe"
-
-
 async def send_names_that_are_no_text(
     settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch, values: dict[int, list[str]], **given: Any
 ) -> None:
     """Send to each partition one batch in which the values that say `bad` have such a name."""
-    for module in ("producer.producer", "producer.message_accumulator"):
-        name = f"aiokafka.{module}.DefaultRecordBatchBuilder"
-        monkeypatch.setattr(name, _DefaultRecordBatchBuilderPy)
+    write_any_header_name(monkeypatch)
     servers = settings.kafka_bootstrap_servers
     producer = AIOKafkaProducer(bootstrap_servers=servers, linger_ms=500, **given)
     await producer.start()

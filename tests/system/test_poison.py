@@ -3,13 +3,24 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.topics import ADT_INBOUND, ADT_REJECTED, CARE_ACTIONS, CARE_REJECTED, TOPICS
+from schemas.topics import (
+    ADT_ENCOUNTERS,
+    ADT_INBOUND,
+    ADT_REJECTED,
+    CARE_ACTIONS,
+    CARE_REJECTED,
+    CARE_TRANSITIONS,
+    TOPICS,
+)
+from schemas.transitions import TEAM_ACK_TYPE
 from services.chassis.kafka import TopicSpec
 from tests.messages import adt
+from tests.odd_headers import NoText, write_any_header_name
 from tests.system.conftest import NewSystem
 from tests.system.stand import System
 
@@ -21,7 +32,7 @@ ROOMY = tuple(TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, max_b
 """Topics whose owner lets in more than Baton takes."""
 UNREADABLE_HEADERS = [("feed", b"\xff\xfe"), ("traceparent", b"\x80")]
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
 
 
 def _good(number: int, **fields: Any) -> bytes:
@@ -39,6 +50,31 @@ def _discharge(number: int, at: bytes) -> bytes:
     }
     said = adt("A03", control=f"LEFT{number}", at="202601120800", discharged="202601120801", **told)
     return said.replace(b"20260112080100-0500", at)
+
+
+def _visit(**fields: Any) -> bytes:
+    """A visit as admissions tells of it, of an id of its own."""
+    visit_id = str(uuid4())
+    given: dict[str, Any] = {"number": "V900", "authority": "HOSPA", "facility": "HOSPA", "state": "admitted",
+                             "care_class": "inpatient", "inpatient": True}  # fmt: skip
+    return json.dumps(
+        {
+            "visit_id": visit_id,
+            "root_id": visit_id,
+            "revision": 1,
+            "feed": "default",
+            "learned_at": "2026-01-12T14:00:00Z",
+            "cause": "A01",
+            "visit": given | fields,
+            "patient": {"patient_id": visit_id, "number": "1", "authority": "HOSPA"},
+        }
+    ).encode()
+
+
+def _acknowledged(**fields: Any) -> bytes:
+    """Somebody has the list of a team."""
+    at = "2026-01-12T14:00:00Z"
+    return json.dumps({"team": "4W", "revision": 1, "at": at, "known_at": at, "by": "rn1"} | fields).encode()
 
 
 # Between good messages: value, headers, and the code it is refused with; None where it is none the worse for it.
@@ -62,6 +98,14 @@ MESSAGES: list[tuple[str, bytes | None, Headers, str | None]] = [
         [],
         "no_patient_identifier",
     ),
+    ("half a character and escapes of it", _good(10, name=r"TEST\XEDA080\\X00\CASE^NUL"), [], None),
+    ("a name as wide as bytes allow", _good(11).replace(b"TESTCASE", b"\xed\xa0\x80" * 2000), [], None),
+    ("one byte short of 1 MiB", _good(12) + b"ZZZ|" + b"x" * (MIB - 5 - len(_good(12))), [], None),
+    ("a header twice", _good(13), [("feed", b"one"), ("feed", b"two")], None),
+    ("headers without a value", _good(14), [("feed", b""), ("x", None)], None),
+    ("a feed with a NUL", _good(15), [("feed", b"a\0b")], None),
+    ("a header whose name is no text", _good(16), [(NoText("x"), b"y")], None),
+    ("another of those, and nothing else good about it", b"?", [(NoText("x"), b"y")], "not_hl7"),
 ]
 CALL = {
     "type": "contact_attempted",
@@ -107,9 +151,65 @@ ACTIONS: list[tuple[str, bytes | None, Headers, str | None]] = [
         None,
     ),
     ("half a character", rb'{"type": "pcp_notified", "visit": "V0", "by": "\ud800"}', [], "not_json"),
+    (
+        "no number",
+        b'{"type": "assessment_recorded", "visit": "V0", "specialists": NaN}',
+        [],
+        "invalid_action",
+    ),
+    (
+        "an infinite one",
+        b'{"type": "assessment_recorded", "visit": "V0", "specialists": 1e400}',
+        [],
+        "invalid_action",
+    ),
+    ("nested without end", b'{"type": "pcp_notified", "visit": "V0", "x": ' + b"[" * 100_000, [], "not_json"),
+    ("an id of 10,000 characters", json.dumps(CALL | {"id": "x" * 10_000}).encode(), [], "invalid_action"),
+    ("a visit with a NUL", json.dumps(CALL | {"visit": "V\0"}).encode(), [], "invalid_action"),
+    (
+        "an appointment at the end of time",
+        json.dumps(
+            {"type": "appointment_booked", "visit": "V0", "id": "last", "occurs_at": "9999-12-31T23:59:59Z"}
+        ).encode(),
+        [],
+        None,
+    ),
+    (
+        "a header whose name is no text",
+        json.dumps(CALL | {"id": "call-4"}).encode(),
+        [(NoText("x"), b"y")],
+        None,
+    ),
 ]
+ENCOUNTERS: list[bytes | None] = [
+    None,
+    b"",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    _visit(number="V\0"),
+    _visit(facility="\0"),
+    _visit(number="\ud800"),
+    _visit(generation=2**70),
+    _visit(admitted_at="0001-01-01T00:00:00Z", discharged_at="9999-12-31T23:59:59Z"),
+    _visit(number="V901"),
+]
+"""On adt.encounters, where only admissions writes."""
+TRANSITIONS: list[bytes | None] = [
+    None,
+    b"",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    _acknowledged(team="\0"),
+    _acknowledged(team="\ud800"),
+    _acknowledged(revision=2**70),
+    _acknowledged(by="x" * 900_000),
+    _acknowledged(at="9999-12-31T23:59:59Z", known_at="0001-01-01T00:00:00Z"),
+    _acknowledged(team="behind"),
+]
+"""On care.transitions, where only transitions writes."""
 
 
+@pytest.mark.usefixtures("any_header_name")
 async def test_a_record_that_cannot_be_read_stops_nothing_and_is_kept(new_system: NewSystem) -> None:
     """Given topics that take more than 1 MiB, and in them, between good messages and actions: one over 1 MiB, headers
     that are no text, tombstones, bytes that are no text; then what cannot be read comes out on `adt.rejected` or
@@ -117,6 +217,11 @@ async def test_a_record_that_cannot_be_read_stops_nothing_and_is_kept(new_system
     """
     async with new_system(NOW, topics=ROOMY, BATON_BATCH_MAX_RECORDS="50") as system:
         await system.start("admissions", "transitions", "notifications", "deadlines")
+        for topic, values, headers in (
+            (ADT_ENCOUNTERS, ENCOUNTERS, []),
+            (CARE_TRANSITIONS, TRANSITIONS, [("ce_type", TEAM_ACK_TYPE.encode())]),
+        ):
+            await _send(system, topic, [(f"{n}", value, headers, None) for n, value in enumerate(values)])
         await _send(
             system, ADT_INBOUND, [("good", _good(0), [], None), *MESSAGES, ("good", _good(9), [], None)]
         )
@@ -126,7 +231,8 @@ async def test_a_record_that_cannot_be_read_stops_nothing_and_is_kept(new_system
         await system.at_rest()
         visits = {row["number"] for row in await system.fetch("SELECT number FROM transitions.visit")}
         calls = {row["action_id"] for row in await system.fetch("SELECT action_id FROM transitions.action")}
-        retried = [await _retried(system, name) for name in ("admissions", "transitions")]
+        heard = {row["subject"] for row in await system.fetch("SELECT subject FROM notifications.subject")}
+        retried = [await _retried(system, name) for name in ("admissions", "transitions", "notifications")]
     rejected = await _all(system, ADT_REJECTED), await _all(system, CARE_REJECTED)
 
     for sent, came in zip((MESSAGES, ACTIONS), rejected, strict=True):
@@ -135,9 +241,26 @@ async def test_a_record_that_cannot_be_read_stops_nothing_and_is_kept(new_system
         assert all(
             source.startswith(f"{ADT_INBOUND} " if sent is MESSAGES else CARE_ACTIONS) for *_, source in came
         )
-    assert {"V0", "V2", "V3", "V4", "V5", "V7", "V8", "V9"} <= visits
-    assert {"call-2", "call-3", "handoff", "call-9"} <= calls
-    assert retried == [0, 0]
+    assert {
+        "V0",
+        "V2",
+        "V3",
+        "V4",
+        "V5",
+        "V7",
+        "V8",
+        "V9",
+        "V901",
+        *(f"V{n}" for n in range(10, 17)),
+    } <= visits
+    assert {"call-2", "call-3", "call-4", "handoff", "last", "call-9"} <= calls
+    assert "team:behind" in heard
+    assert retried == [0, 0, 0]
+
+
+@pytest.fixture
+def any_header_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_any_header_name(monkeypatch)
 
 
 async def _send(
