@@ -94,10 +94,27 @@ class Inbox:
         return AuthResult(success=known, handled=known)
 
 
+class Patience:
+    """Stands in for `asyncio` where time limits are set: none ends before a server has fallen silent."""
+
+    def __init__(self) -> None:
+        self._limits: list[asyncio.Timeout] = []
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        self._limits.append(asyncio.timeout(None))
+        return self._limits[-1]
+
+    def end(self) -> None:
+        """The limit that runs is over."""
+        if self._limits:
+            self._limits[-1].reschedule(asyncio.get_running_loop().time())
+
+
 class Post:
     """Starts mail servers, with certificates of an authority of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self.patience = Patience()
         authority = trustme.CA()
         self.ca_file = folder / "authority.pem"
         self.ca_file.write_bytes(authority.cert_pem.bytes())
@@ -129,6 +146,7 @@ class Post:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for line in lines:
                 if line is None:
+                    self.patience.end()
                     await release.wait()
                     break
                 writer.write(line)
