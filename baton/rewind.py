@@ -5,11 +5,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
+
+from pydantic import ValidationError
 
 from baton import addresses, ground
 from baton.trouble import Trouble
 from baton.upkeep import outlets
-from schemas.topics import ADT_ENCOUNTERS, ADT_INBOUND, CARE_ACTIONS, CARE_TRANSITIONS
+from schemas.alerts import AlertEvent
+from schemas.topics import ADT_ENCOUNTERS, ADT_INBOUND, CARE_ACTIONS, CARE_ALERTS, CARE_TRANSITIONS
 from services.chassis.kafka import Admin, GroupBusyError, KafkaAwayError
 from services.chassis.outbox import republish
 from services.chassis.postgres import Db
@@ -49,6 +53,7 @@ FROM unnest($3::integer[], $4::bigint[]) AS given ("partition", applied_offset)
 WHERE m.consumer = $1 AND m.topic = $2 AND m."partition" = given."partition"
 """
 _RAISE = "UPDATE baton.revision_base SET base = base + $1 RETURNING base"
+_STANDING = "SELECT alert_id FROM notifications.alert WHERE status IN ('firing', 'acknowledged')"
 _OTHER_CLUSTER = "SELECT EXISTS (SELECT FROM baton.kafka_cluster WHERE cluster_id <> $1)"
 
 
@@ -60,6 +65,7 @@ async def rewind() -> int:
             anew = await db.fetchval(_OTHER_CLUSTER, await admin.cluster_id())
             for door in DOORS:
                 await _when_empty(partial(_move, db, admin, door, anew=anew))
+            lost = await _standing_and_lost(db, admin)
             async with db.transaction():
                 await db.fetchval(_RAISE, STEP)
                 await republish(db, outlets())
@@ -69,8 +75,30 @@ async def rewind() -> int:
         raise Trouble(
             f"{error} Stop every process of Baton first; Kafka notices within {LEFT:.0f} s that one has gone."
         ) from None
+    for alert in lost:
+        print(alert.episode_id or alert.team, alert.kind, alert.alert_id)
+    if lost:
+        _say(
+            f"These {len(lost)} alerts stood when the database was lost, and the backup does not know that people were "
+            "told. When all is read again, close at its receivers what `baton why CASE` does not show as firing."
+        )
     _say("Start the processes now: they read that again, and publish everything above what was published.")
     return 0
+
+
+async def _standing_and_lost(db: Db, admin: Admin) -> list[AlertEvent]:
+    """Alerts that stood as last published, and that this database does not hold as standing."""
+    newest: dict[UUID, AlertEvent] = {}
+    async for record in admin.records(CARE_ALERTS):
+        try:
+            alert = AlertEvent.model_validate_json(record.value or b"")
+        except ValidationError:
+            continue
+        if alert.alert_id not in newest or alert.revision > newest[alert.alert_id].revision:
+            newest[alert.alert_id] = alert
+    known = {row["alert_id"] for row in await db.fetch(_STANDING)}
+    standing = (alert for alert in newest.values() if alert.live and alert.ended_at is None)
+    return sorted((a for a in standing if a.alert_id not in known), key=lambda a: (a.raised_at, a.alert_id))
 
 
 async def _when_empty(move: Callable[[], Awaitable[None]]) -> None:

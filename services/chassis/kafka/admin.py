@@ -1,7 +1,7 @@
 """Asking Kafka: which topics and partitions there are, how far they reach, who has read how much."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from aiokafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsErr
 from schemas.topics import config
 from services.chassis.kafka import security
 from services.chassis.kafka.producing import KafkaAwayError
+from services.chassis.kafka.records import Record, from_kafka
 from services.chassis.logs import error_name, get_logger
 from services.chassis.settings import ServiceSettings
 
@@ -112,6 +113,21 @@ class Admin:
             return {}
         found = await _answer(partial(reader.end_offsets, list(asked)))
         return {asked[tp]: offset for tp, offset in found.items()}
+
+    async def records(self, topic: str) -> AsyncIterator[Record]:
+        """Every record that is in the topic now, in the order of each partition."""
+        _, reader = await self._connected()
+        ends = {
+            TopicPartition(self._settings.topic(topic), number): end
+            for (_, number), end in (await self.end_offsets([topic])).items()
+        }
+        reader.assign(list(ends))
+        await reader.seek_to_beginning(*ends)
+        while left := [tp for tp, end in ends.items() if await reader.position(tp) < end]:
+            for batch in (await reader.getmany(*left, timeout_ms=int(RETRY * 1000))).values():
+                for raw in batch:
+                    yield from_kafka(raw, len(self._settings.topic_prefix))
+        reader.unsubscribe()
 
     async def committed(self, group: str, topics: Sequence[str]) -> Offsets:
         """What the group has committed, for the partitions where it has."""
