@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from baton.home import Home
 from baton.trouble import Misuse, Trouble
 from services.chassis.settings import SECURITY
 
 DEMO = "demo"
+LOOPBACK = "127.0.0.1"
 NOTHING_RUNS = "Nothing is running here: start `baton up`, or set DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS."
 
 
@@ -16,6 +18,7 @@ NOTHING_RUNS = "Nothing is running here: start `baton up`, or set DATABASE_URL a
 _EMBEDDED = {
     "BATON_EMBEDDED": "true",
     "BATON_KAFKA_IDEMPOTENCE": "false",
+    "BATON_MLLP_CONFIRM": "postgres",
     "BATON_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
     **{f"BATON_{field.upper()}": "" for field in SECURITY},
 }
@@ -93,7 +96,14 @@ def find_running() -> Addresses | None:
 
 def refuse_demo_settings(*, embedded: bool) -> None:
     """Deadlines of seconds are for the demo: never on servers that somebody may rely on."""
-    if os.environ.get("BATON_PROTOCOL") == DEMO and not embedded:
+    if os.environ.get("BATON_PROTOCOL") == DEMO and not (embedded and _on_this_machine()):
         raise Misuse(
             "BATON_PROTOCOL=demo runs on the embedded servers only: `make demo`, or `baton up --embedded`."
         )
+
+
+def _on_this_machine() -> bool:
+    """Tell whether both servers are where embedded ones are, whatever else the environment says."""
+    database = urlsplit(os.environ.get("DATABASE_URL", ""))
+    kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
+    return database.hostname == LOOPBACK and kafka.rpartition(":")[0] == LOOPBACK

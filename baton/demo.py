@@ -1,100 +1,132 @@
-"""`make demo`: the whole system on the embedded servers, and a small invented hospital whose alerts one can watch."""
+"""`make demo`: the whole system on the embedded servers, an invented hospital, and an inbox for what it sends."""
 
 import argparse
 import asyncio
-import json
 import os
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
 
 from baton import ground
-from baton.confirm import wait_until_applied
+from baton.addresses import Addresses
 from baton.console import Console
-from baton.demo_story import SAMPLE, Chapter, tell
-from baton.demo_watch import watch_alerts, watch_refusals
+from baton.demo_hospital import Feed
+from baton.demo_inbox import Inbox
+from baton.demo_kept import Kept
+from baton.demo_watch import watch_alerts, watch_counts, watch_refusals
 from baton.home import Home
-from baton.sending import CONSUMER, produce
 from baton.trouble import Trouble
 from baton.up import Options, System, ended_by_signals, together
-from schemas.topics import ADT_INBOUND
+from baton.why import read
+from baton.why_text import tell
 from services.chassis import clock
-from services.chassis.kafka import Outgoing
 
 HOME = ".baton/demo"
 ABOUT = """\
 Start the whole system on the embedded servers with a demo hospital: invented people, durations shortened
-to seconds. It prints what is sent and the alerts as they come, and goes on until Ctrl-C. What it holds
-stays in $BATON_HOME (default: .baton/demo); a second start goes on with it."""
+to seconds. Its last ten days arrive first, then its traffic as it comes, and a story in rounds on top. It
+prints what is sent and the alerts as they come, shows every message in an inbox (a page on this machine),
+and goes on until Ctrl-C. What it holds stays in $BATON_HOME (default: .baton/demo); a second start goes on
+with it. BATON_HTTP_PORT names the first of the ports (the inbox has the last; default: 8025 or a free one)."""
 ENVIRONMENT = {"BATON_PROTOCOL": "demo", "BATON_LOG_LEVEL": "WARNING"}
+SPARE = 16_000_000
+"""Bytes free below which a disk counts as full: a segment of PostgreSQL's log no longer fits."""
 
 
 def main() -> int:
-    argparse.ArgumentParser(prog="python -m baton.demo", description=ABOUT).parse_args()
+    argparse.ArgumentParser(
+        prog="python -m baton.demo", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     os.environ["BATON_HOME"] = str(Path(os.environ.get("BATON_HOME") or HOME).absolute())
+    home = Home.here()
     try:
-        return asyncio.run(demo())
+        return asyncio.run(Demo(home).run())
     except Trouble as trouble:
-        print(f"demo: {trouble}", file=sys.stderr)
+        print(f"demo: {trouble}{_full(home)}", file=sys.stderr)
         return trouble.code
+    except OSError as error:
+        print(f"demo: {home.path} cannot be written ({error.strerror}).{_full(home)}", file=sys.stderr)
+        return 1
 
 
-async def demo() -> int:
-    """Run until a signal ends it."""
-    home, console = Home.here(), Console(sys.stdout)
-    home.make()
-    with home.lock():
-        async with ended_by_signals():
-            system = System(home, console, Options(embedded=True, demo=True, environment=ENVIRONMENT))
-            await together(system.run(), _play(home, console, system))
-        console.say("DEMO", "everything has ended; `make demo` goes on with what it held")
-    return 0
-
-
-async def _play(home: Home, console: Console, system: System) -> None:
-    """Send the story and say what becomes of it."""
-    console.say(
-        "DEMO", "an invented hospital: real rules, spans shortened to seconds, no real person", "warn"
-    )
-    await system.ready.wait()
-    where = system.addresses
-    run = _next_run(home)
-    async with ground.database(where) as db:
-        start = await clock.now(db)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(watch_alerts(where, console, since=start))
-        group.create_task(watch_refusals(where, console, since=start))
-        for chapter in tell(SAMPLE.read_text("utf-8"), start=start, run=run):
-            await _send(system, console, chapter, start)
-        console.say(
-            "DEMO", "the story is told; what is owed stays, and alerts go on. From another terminal:", "good"
-        )
-        for command in ("status", "why CASE", "outcome"):
-            console.say("DEMO", f"  BATON_HOME={home.path} .venv/bin/baton {command}")
-
-
-async def _send(system: System, console: Console, chapter: Chapter, start: datetime) -> None:
-    async with ground.database(system.addresses) as db:
-        passed = await clock.now(db) - start
-    await asyncio.sleep(max(0.0, (chapter.after - passed).total_seconds()))
-    console.say("hospital", chapter.text)
-    records = [Outgoing(None, message) for message in chapter.messages]
-    await produce(system.addresses, ADT_INBOUND, records)
-    # The embedded broker forgets with its end: what is told as sent stands in Postgres.
-    await wait_until_applied(system.addresses, CONSUMER, ADT_INBOUND)
-
-
-def _next_run(home: Home) -> int:
-    """Number this telling, so that its people and visits are new ones beside those already held."""
-    path = home.path / "demo.json"
+def _full(home: Home) -> str:
     try:
-        run = int(json.loads(path.read_text())["runs"]) + 1
-    except (OSError, ValueError, KeyError, TypeError):
-        run = 1
-    half = path.with_suffix(".new")
-    half.write_text(json.dumps({"runs": run}))
-    half.replace(path)
-    return run
+        full = shutil.disk_usage(home.path).free < SPARE
+    except OSError:
+        return ""
+    kept = f" The disk of {home.path} is full: make room and start again; what was stored is kept."
+    return kept if full else ""
+
+
+class Demo:
+    """One run of the demo in a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._console = Console(sys.stdout)
+        self._where = Addresses("", "")
+
+    async def run(self) -> int:
+        """Run until a signal ends it."""
+        home, console = self._home, self._console
+        home.make()
+        with home.lock():
+            async with ended_by_signals():
+                kept = Kept.read(home.path)
+                inbox = Inbox(home.path, self._tell_case, kept_port=kept.port if kept else 0)
+                environment = ENVIRONMENT | inbox.configure()
+                os.environ["BATON_CONFIG_DIR"] = environment["BATON_CONFIG_DIR"]
+                system = System(home, console, Options(embedded=True, demo=True, environment=environment))
+                console.say("DEMO", "an invented hospital: real rules, hours shortened to seconds", "warn")
+                console.say("DEMO", f"inbox: {inbox.url} shows every message as its receiver sees it", "good")
+                await together(system.run(), inbox.run(), self._play(system, inbox, kept))
+            console.say("DEMO", "everything has ended; `make demo` goes on with what it held")
+        return 0
+
+    async def _play(self, system: System, inbox: Inbox, kept: Kept | None) -> None:
+        await system.ready.wait()
+        self._where = where = system.addresses
+        start = await self._now()
+        feed = Feed(where, self._console, self._home.path, kept or Kept(start, port=inbox.port))
+        if kept is None:
+            feed.kept.write(self._home.path)
+        await together(
+            watch_counts(where, self._console, inbox.update),
+            self._send(feed, inbox, since=start),
+        )
+
+    async def _send(self, feed: Feed, inbox: Inbox, *, since: datetime) -> None:
+        await feed.catch_up()
+        # Only now: while days arrive in seconds, a list of late work grows with every line.
+        await together(
+            watch_alerts(self._where, self._console, since=since),
+            watch_refusals(self._where, self._console, since=since),
+            feed.go_on(),
+            feed.tell_stories(lambda: self._links(inbox)),
+        )
+
+    def _links(self, inbox: Inbox) -> None:
+        say = self._console.say
+        say(
+            "DEMO",
+            "the story is told; what is owed stays, alerts go on, the next round comes. Look at:",
+            "good",
+        )
+        say("DEMO", f"  {inbox.url}   the inbox: pages and mails, and the story of each case", "good")
+        for command in ("status", "why CASE", "outcome"):
+            say("DEMO", f"  BATON_HOME={self._home.path} .venv/bin/baton {command}")
+
+    async def _now(self) -> datetime:
+        async with ground.database(self._where) as db:
+            return await clock.now(db)
+
+    async def _tell_case(self, case: str) -> str:
+        """The story of a case without patient values; raises Trouble."""
+        if not self._where.database_url:
+            raise Trouble("The system is still starting.")
+        async with ground.database(self._where) as db:
+            return tell(await read(db, case.upper(), show_patient=False))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,9 @@ from services.admissions.hl7 import frames
 SAMPLE = Path(__file__).parent.parent / "deploy" / "demo" / "sample.hl7"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _CHAPTER = re.compile(r"^@ +(?P<after>\d+[smhd]) +(?P<text>.+)$")
+_NAME = re.compile(r"\{name(\d)\}")
+_FAMILIES = ("Lindqvist", "Abara", "Moreau", "Haraldsen", "Quispe", "Novak", "Ferreira", "Okonkwo", "Sandoval", "Birkeland",
+             "Tanaka", "Weatherby", "Castellano", "Jankowski", "Oyelaran", "Dalgaard", "Kincaid")  # fmt: skip
 _TIME = re.compile(r"\{now(?:(?P<sign>[+-])(?P<span>\d+[smhd]))?\}")
 
 
@@ -42,6 +45,7 @@ def tell(template: str, *, start: datetime, run: int) -> Iterator[Chapter]:
 
 def _chapter(heading: re.Match[str], lines: list[str], start: datetime, run: int) -> Chapter:
     text = _TIME.sub(lambda match: _hl7_time(match, start), "\r".join(lines)).replace("{run}", str(run))
+    text = _NAME.sub(lambda match: _FAMILIES[(6 * (run - 1) + int(match[1]) - 1) % len(_FAMILIES)], text)
     return Chapter(_span(heading["after"]), heading["text"], tuple(frames.split(text.encode())))
 
 

@@ -1,15 +1,19 @@
-"""What the demo shows of the system at work: alerts as they are raised and ended, messages as they are refused."""
+"""What the demo shows of the system at work: alerts raised and ended, messages refused, and a line that sums up."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from baton import ground
 from baton.addresses import Addresses
 from baton.console import Console
 from baton.quiet import SQL
+from baton.status import held
 from services.chassis.postgres import Row
 
 EVERY = 0.3
+SUMMARY_EVERY = 5.0
 TONES = {"firing": "bad", "acknowledged": "warn", "resolved": "good", "retracted": "good"}
 KINDS = {
     "handoff_ack_unit_due_soon": "the new unit should soon have taken the patient over",
@@ -54,6 +58,27 @@ async def watch_refusals(where: Addresses, console: Console, *, since: datetime)
                         "warn",
                     )
             await asyncio.sleep(EVERY)
+
+
+async def watch_counts(where: Addresses, console: Console, show: Callable[[str], None]) -> None:
+    """Say every few seconds what the system holds, and `show` it too, until cancelled."""
+    async with ground.database(where) as db:
+        while True:
+            line = _summary(await held(db))
+            console.say("summary", line, "dim")
+            show(line)
+            await asyncio.sleep(SUMMARY_EVERY)
+
+
+def _summary(held: dict[str, Any]) -> str:
+    lag = held["lag_seconds"]
+    deadlines = held["deadlines"]
+    return (
+        f"{held['adt']['received']} messages in, {sum(held['visits'].values())} visits, "
+        f"{held['episodes']['open']} open episodes, deadlines {deadlines['pending']} pending "
+        f"{deadlines['missed']} missed, {held['alerts']['firing']} alerts firing, "
+        f"{held['adt']['rejected']} refused, lag {'unknown' if lag is None else f'{lag:.1f} s'}"
+    )
 
 
 def _sentence(row: Row) -> str:

@@ -15,16 +15,16 @@ async def status(*, as_json: bool) -> int:
     """Print it; 1 where a service is not ready."""
     where = addresses.find()
     async with ground.database(where) as db:
-        held = await _held(db)
+        holds = await held(db)
     services = dict(
         zip(where.services, await asyncio.gather(*map(_ask, where.services.values())), strict=True)
     )
-    document = {"services": services, **held}
+    document = {"services": services, **holds}
     print(json.dumps(document, indent=2) if as_json else _plain(document))
     return 0 if all(each["ok"] for each in services.values()) else 1
 
 
-async def _held(db: Db) -> dict[str, Any]:
+async def held(db: Db) -> dict[str, Any]:
     """Give the counts, all of one instant."""
     async with db.transaction(isolation="repeatable_read", readonly=True):
         tally = await db.fetchrow(SQL["tally"])

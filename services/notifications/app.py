@@ -33,6 +33,7 @@ def build(settings: Settings) -> Service:
         Sender(
             reach(channel, contacts),
             contacts.app_url,
+            label=contacts.label,
             at_once=settings.send_at_once,
             longest=settings.send_retry_max,
         )

@@ -49,6 +49,7 @@ class Contacts(BaseModel):
     fallback_after_seconds: Annotated[float, Field(gt=0, le=3600)] = 120.0
     generic_team: Annotated[str, Field(min_length=1)] = GENERIC_TEAM
     revealing: tuple[str, ...] = ()
+    label: Annotated[str, Field(pattern=r"^[A-Z]{0,12}$")] = ""
 
     def channels_of(self, team: str) -> dict[str, int]:
         """The channels that reach a team, and the turn of each, from 0."""

@@ -56,10 +56,16 @@ class Claimed:
 class Sender:
     """The sender of one channel; any number may run."""
 
-    def __init__(self, channel: Sends, app_url: str, *, at_once: int = 8, longest: float = 300.0) -> None:
-        """Send at most `at_once` messages at a time, and pause for at most `longest` seconds after failures."""
+    def __init__(
+        self, channel: Sends, app_url: str, *, label: str = "", at_once: int = 8, longest: float = 300.0
+    ) -> None:
+        """Put `label` before every message; send at most `at_once` at a time.
+
+        After failures it pauses for at most `longest` seconds.
+        """
         self._channel = channel
         self._app_url = app_url
+        self._label = f"{label} " if label else ""
         self._at_once = at_once
         self._longest = longest
         self._signal = Signal()
@@ -104,7 +110,7 @@ class Sender:
             if alert is None or reason is None:
                 silent.append(notice.alert_id)
             else:
-                said = text(alert, self._app_url, now)
+                said = self._label + text(alert, self._app_url, now)
                 drafts.append(store.Draft(notice.alert_id, reason, alert.told_of, said))
         if silent:
             await store.fall_silent(db, name, silent)

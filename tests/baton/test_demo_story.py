@@ -23,10 +23,12 @@ def test_the_sample_reads_as_a_feed() -> None:
     refused = [each for each in said if isinstance(each, Rejection)]
     assert [chapter.after for chapter in chapters] == sorted(chapter.after for chapter in chapters)
     assert not any(b"{" in message for message in sent)
+    again = b"".join(m for c in tell(SAMPLE.read_text("utf-8"), start=START, run=4) for m in c.messages)
+    assert b"Lindqvist" not in again
     assert [each.code for each in refused] == ["no_patient_identifier"]
     assert {each.trigger for each in events} == {"A01", "A02", "A03", "A13", "A31"}
     assert all(each.visit and each.visit.number.endswith("-3") for each in events)
-    assert [each.person.death_at for each in events if each.person.dead] == [START + timedelta(seconds=90)]
+    assert [each.person.death_at for each in events if each.person.dead] == [START + timedelta(seconds=70)]
     assert len({each.control_id for each in events}) == len(events)
 
 
