@@ -174,6 +174,19 @@ async def test_odd_records_are_records(settings: ServiceSettings):
     assert {record.topic for record in applied.records} == {"in"}
 
 
+async def test_any_timestamp_is_one(kafka_broker: KafkaServer, topic_prefix: str):
+    """Given a broker that lets in any stamp, and records of before 1970 and of the year 10889; then each arrives."""
+    settings = on_broker(kafka_broker, topic_prefix, controlled_clock=True)
+    await ensure_topics(settings, [a_topic("in", 1)])
+    stamps = (-1, -86_400_000_000, 2**48, 2**62)
+    await send(settings, "in", [an_item(str(stamp), timestamp_ms=stamp) for stamp in stamps])
+    applied = Applied()
+    async with reading(settings, applied, "in"):
+        await until(lambda: len(applied) == len(stamps))
+
+    assert [record.timestamp.year for record in applied.records] == [1970, 1970, 9999, 9999]
+
+
 async def send_names_that_are_no_text(
     settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch, values: dict[int, list[str]], **given: Any
 ) -> None:
