@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.admissions.consumer import Inbound
+from services.admissions.consumer import WORTH_PARTING, Inbound
 from services.admissions.feeds import Feeds
 from services.admissions.settings import Settings
 from services.admissions.upkeep import prune, refold
@@ -127,6 +127,32 @@ async def test_two_replicas_over_the_same_patients_do_not_hurt_each_other(servic
         )
     await feed(service, HISTORY)
 
+    assert await rows(service) == found
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_batch_kept_in_two_transactions_ends_in_the_same_rows(service: Service, seed: int) -> None:
+    """Given sixty patients with merges between them, shuffled and repeated, as one batch; then the rows of many."""
+    chance = random.Random(seed)
+    ward = [
+        message.replace(b"7000", b"7%02d0" % n)
+        .replace(b"|V1^", b"|V1-%d^" % n)
+        .replace(b"|V2^", b"|V2-%d^" % n)
+        for n in range(60)
+        for message in HISTORY
+    ]
+    shuffled = [*ward, *chance.choices(ward, k=60)]
+    chance.shuffle(shuffled)
+    await feed(service, shuffled, batch=len(shuffled))
+    found = await rows(service)
+
+    async with service.pool.acquire() as db:
+        await db.execute(
+            "TRUNCATE admissions.visit, admissions.event, admissions.patient, admissions.visit_root, admissions.merge"
+        )
+    await feed(service, ward, batch=WORTH_PARTING - 1)
+
+    assert len(found[0]) == 120
     assert await rows(service) == found
 
 
