@@ -11,7 +11,7 @@ from baton.cli import main, parser
 LANDED = (
     "up", "run", "status", "clock", "send", "act", "normalize", "replay", "outcome", "why", "migrate", "republish",
     "refold", "schemas export", "schemas check", "simulate", "dlq list", "dlq show", "dlq retry", "dlq discard",
-    "topics",
+    "topics", "rewind",
 )  # fmt: skip
 LATER = (
     "feeds check", "feeds try x", "protocols check", "audit run", "pause notifications --for 1h",
