@@ -1,24 +1,16 @@
-"""Feed profiles: one YAML file a feed, those shipped and the hospital's own, checked before anything is read."""
+"""Feed profiles: those shipped and the hospital's own, and which of them reads a record."""
 
-import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
-from zoneinfo import ZoneInfo
+from typing import Self
 
-import yaml
-from pydantic import ValidationError
-
-from services.admissions.domain.feed import FeedProfile
+from services.admissions.domain.feed import NAME, FeedProfile
+from services.admissions.feed_file import Fault, FeedError, Written, load_file
 
 SHIPPED = Path(__file__).parent / "feeds"
 DEFAULT = "default"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST_UNLISTED = 1000
-
-
-class FeedError(ValueError):
-    """A feed profile cannot be used; the sentence says which file, line and key, and what to do."""
 
 
 class Feeds:
@@ -27,27 +19,28 @@ class Feeds:
     def __init__(self, profiles: Iterable[FeedProfile]) -> None:
         self._by_name = {profile.feed: profile for profile in profiles}
         if DEFAULT not in self._by_name:
-            raise FeedError(f"There is no feed named {DEFAULT}; add {DEFAULT}.yaml to the feed profiles.")
+            raise FeedError(
+                [Fault(f"there is no feed named {DEFAULT}; add {DEFAULT}.yaml to the feed profiles")]
+            )
         self._without_profile: dict[str, FeedProfile] = {}
         # The profile that asks for most is asked first, names decide between equals: never the order of files.
         self._matching = sorted(
-            (profile for profile in self._by_name.values() if any(_asked(profile))),
-            key=lambda profile: (-sum(value is not None for value in _asked(profile)), profile.feed),
+            (profile for profile in self._by_name.values() if any(profile.match.claim)),
+            key=lambda profile: (-sum(value is not None for value in profile.match.claim), profile.feed),
         )
 
     @classmethod
     def load(cls, directory: Path | None = None) -> Self:
-        """Read the shipped profiles, then those of `directory`."""
-        found = [load_file(path) for path in _files(SHIPPED)]
+        """Read the shipped profiles, then those of `directory`; raises FeedError with all that is wrong."""
+        written = load_files(files(SHIPPED))
         if directory is not None:
             if not directory.is_dir():
-                raise FeedError(
-                    f"{directory} is no directory; point the setting at the folder of feed profiles."
-                )
-            own = [(path, load_file(path)) for path in _files(directory)]
-            _refuse_twins(own)
-            found += [profile for _, profile in own]
-        return cls(found)
+                raise FeedError([Fault("is no directory; name the folder of feed profiles", directory)])
+            own = load_files(files(directory))
+            if faults := clashes(written, own):
+                raise FeedError(faults)
+            written += own
+        return cls(each.profile for each in written)
 
     @property
     def by_name(self) -> Mapping[str, FeedProfile]:
@@ -64,7 +57,7 @@ class Feeds:
         for profile in self._matching:
             if all(
                 want is None or want == have
-                for want, have in zip(_asked(profile), (topic, msh3, msh4), strict=True)
+                for want, have in zip(profile.match.claim, (topic, msh3, msh4), strict=True)
             ):
                 return profile
         return self._by_name[DEFAULT]
@@ -72,117 +65,57 @@ class Feeds:
     def _unlisted(self, name: str) -> FeedProfile | None:
         known = self._without_profile.get(name)
         # Names come from outside: odd ones, and more of them than there are hospitals, are not taken up.
-        if known is None and _NAME.fullmatch(name) and len(self._without_profile) < _MOST_UNLISTED:
+        if known is None and NAME.fullmatch(name) and len(self._without_profile) < _MOST_UNLISTED:
             known = self._without_profile[name] = self._by_name[DEFAULT].model_copy(update={"feed": name})
         return known
 
 
-def _asked(profile: FeedProfile) -> tuple[str | None, str | None, str | None]:
-    return profile.match.topic, profile.match.sending_application, profile.match.sending_facility
-
-
-def _files(directory: Path) -> list[Path]:
+def files(directory: Path) -> list[Path]:
+    """The profiles of a folder."""
     return sorted(path for path in directory.iterdir() if path.suffix in {".yaml", ".yml"})
 
 
-def _refuse_twins(own: list[tuple[Path, FeedProfile]]) -> None:
-    seen: dict[str, Path] = {}
-    for path, profile in own:
-        if profile.feed in seen:
-            raise FeedError(
-                f"{path.name}: the feed {profile.feed} is also in {seen[profile.feed].name}; keep one of them."
-            )
-        seen[profile.feed] = path
-
-
-def load_file(path: Path) -> FeedProfile:
-    """Read one profile; a fault is one sentence with file, line, key and what to do."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise FeedError(
-            f"{path.name} cannot be read as UTF-8 text ({type(error).__name__}); check the file."
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise FeedError(
-            f"{path.name}{line}: this is not YAML; check quotes, colons and indentation there."
-        ) from error
-    if not isinstance(content, dict):
-        raise FeedError(
-            f"{path.name}: a feed profile is a list of `key: value` lines; begin with `feed: NAME`."
-        )
-    _check_zone(path, node, content)
-    _check_charsets(path, node, content)
-    try:
-        return FeedProfile.model_validate(content)
-    except ValidationError as error:
-        raise FeedError(_sentence(path, node, error)) from error
-
-
-def _sentence(path: Path, node: yaml.Node | None, error: ValidationError) -> str:
-    """The first fault in plain words; the rest shows when that one is mended."""
-    fault = error.errors()[0]
-    keys = [str(part) for part in fault["loc"]]
-    name = ".".join(keys) or "the profile"
-    line = _line_of(node, keys)
-    where = f"{path.name}, line {line}" if line else path.name
-    match fault["type"]:
-        case "extra_forbidden":
-            known = ", ".join(sorted(FeedProfile.model_fields))
-            return f"{where}: there is no key {name}; remove it or take one of {known}."
-        case "missing":
-            return f"{where}: the key {name} is missing; add it."
-    return f"{where}: the value of {name} will not do ({fault['msg']}); correct it."
-
-
-def _line_of(node: yaml.Node | None, keys: list[str]) -> int | None:
-    """The line of the deepest of `keys` that the file has."""
-    line: int | None = None
-    for key in keys:
-        if isinstance(node, yaml.SequenceNode) and key.isdecimal() and int(key) < len(node.value):
-            node = node.value[int(key)]
-        elif isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == key), None)
-            if found is None:
-                return line
-            line, node = found[0].start_mark.line + 1, found[1]
-            continue
-        else:
-            return line
-        line = node.start_mark.line + 1
-    return line
-
-
-def _check_zone(path: Path, node: yaml.Node | None, content: dict[str, Any]) -> None:
-    zone = content.get("zone")
-    if zone is None:
-        return
-    try:
-        ZoneInfo(str(zone))
-    except (LookupError, ValueError, OSError) as error:
-        where = f"{path.name}, line {_line_of(node, ['zone'])}"
-        raise FeedError(f"{where}: zone is no IANA time zone; write one such as America/New_York.") from error
-
-
-def _check_charsets(path: Path, node: yaml.Node | None, content: dict[str, Any]) -> None:
-    """Messages are framed and cut by single ASCII bytes, so their codecs must agree with ASCII there."""
-    named = [(["fallback_charset"], content.get("fallback_charset"))]
-    if isinstance(charsets := content.get("charsets"), dict):
-        named += [(["charsets", str(name)], codec) for name, codec in charsets.items()]
-    plain = "".join(map(chr, range(0x20, 0x7F)))
-    for keys, codec in named:
-        if not isinstance(codec, str):
-            continue
+def load_files(paths: Iterable[Path]) -> list[Written]:
+    """Read profiles; raises FeedError with what is wrong in any of them."""
+    written: list[Written] = []
+    faults: list[Fault] = []
+    for path in paths:
         try:
-            agrees = plain.encode("ascii").decode(codec) == plain
-        except (LookupError, ValueError):
-            agrees = False
-        if not agrees:
-            where = f"{path.name}, line {_line_of(node, keys)}: {'.'.join(keys)}"
-            raise FeedError(
-                f"{where} names no codec of Python's that extends ASCII; write one such as cp1252."
+            written.append(load_file(path))
+        except FeedError as error:
+            faults += error.faults
+    if faults:
+        raise FeedError(faults)
+    return written
+
+
+def clashes(shipped: Iterable[Written], own: Iterable[Written]) -> list[Fault]:
+    """What is wrong between profiles that are each good: a name given twice, or the same records claimed twice.
+
+    Which of two counts must not hang on the order of a folder, nor on the letters of a name: the feed is part
+    of every visit's key. A profile of the hospital's may take the name of a shipped one, and with it its place.
+    """
+    faults = []
+    by_name: dict[str, Written] = {}
+    for each in own:
+        first = by_name.setdefault(each.profile.feed, each)
+        if first is not each:
+            sentence = f"names the feed {each.profile.feed}, as {first.path.name} does; keep one of them"
+            faults.append(Fault(sentence, each.path, key="feed"))
+    in_force = {each.profile.feed: each for each in shipped} | by_name
+    claims: dict[tuple[str | None, ...], list[Written]] = defaultdict(list)
+    for each in in_force.values():
+        if any(each.profile.match.claim):
+            claims[each.profile.match.claim].append(each)
+    for claim in claims.values():
+        first, *others = claim
+        faults += [
+            Fault(
+                f"asks for the very records that {first.profile.feed} ({first.path.name}) asks for; "
+                "say more in one of them, or take one away",
+                each.path,
+                key="match",
             )
+            for each in others
+        ]
+    return faults

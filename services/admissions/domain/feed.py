@@ -1,17 +1,91 @@
-"""A feed profile: how one hospital's feed is to be read. Data, validated at start."""
+"""A feed profile: how one hospital's feed is to be read. Data, validated as a whole before anything is read by it."""
 
+import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from schemas.reference.dispositions import dispositions
+from schemas.topics import ADT_INBOUND
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What may name a feed: it is part of every visit's key, of metrics and of headers."""
+
+WITHOUT_EFFECT: Final = MappingProxyType(
+    {
+        "feed_silence": "no alarm is raised for a silent feed; watch baton_adt_messages_received_total instead",
+        "part2_source": "no message is kept apart under 42 CFR Part 2; keep such a unit out of the feed",
+    }
+)
+"""Keys that are promised and do nothing in this version: whoever writes one must not believe that it does."""
+
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
-def _zone(value: object) -> str:
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError(
+            "will not do as a name; take up to 64 letters, digits and `_ . -`, the first a letter or digit"
+        )
+    return value
+
+
+def _topic(value: str) -> str:
+    if value != ADT_INBOUND:
+        raise ValueError(
+            f"is no topic of messages; only {ADT_INBOUND} is read, written without a topic prefix"
+        )
+    return value
+
+
+def _zone(value: str) -> str:
     try:
-        return ZoneInfo(str(value)).key
-    except (KeyError, ValueError, OSError):
-        raise ValueError("is no time zone of the IANA list, such as America/New_York") from None
+        return ZoneInfo(value).key
+    except (LookupError, ValueError, OSError):
+        raise ValueError("is no IANA time zone; write one such as America/New_York") from None
+
+
+def _codec(value: str) -> str:
+    """Messages are framed and cut by single ASCII bytes, so their codecs must agree with ASCII there."""
+    try:
+        agrees = _PRINTABLE.encode("ascii").decode(value) == _PRINTABLE
+    except (LookupError, ValueError):
+        agrees = False
+    if not agrees:
+        raise ValueError("names no codec of Python's that extends ASCII; write one such as cp1252")
+    return value
+
+
+def _kind(value: str) -> str:
+    if value.strip().upper() in {"SS", "SSN"}:
+        raise ValueError("is the type of social security numbers, which are never kept; take it out")
+    return value
+
+
+def _disposition(value: str) -> str:
+    code = value.strip()
+    if not (code.isascii() and code.isdecimal() and (code.lstrip("0") or "0").zfill(2) in dispositions()):
+        raise ValueError(
+            'is no UB-04 discharge status code in use; write one such as "01" (home), "03" (SNF)'
+        )
+    return value
+
+
+def _one_meaning(value: dict[str, str]) -> dict[str, str]:
+    meanings: dict[str, str] = {}
+    for word, code in value.items():
+        if meanings.setdefault(word.strip().casefold(), code) != code:
+            raise ValueError(f"gives {word} twice, in other letters, with different codes; keep one of them")
+    return value
+
+
+def _pattern(value: str) -> str:
+    if not value.strip(" *?"):
+        raise ValueError("would take every patient for a test; write part of a name, such as ZZTEST*")
+    return value
 
 
 class Match(BaseModel):
@@ -19,9 +93,14 @@ class Match(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    topic: str | None = None
-    sending_application: str | None = None
-    sending_facility: str | None = None
+    topic: Annotated[str, AfterValidator(_topic)] | None = None
+    sending_application: Annotated[str, Field(min_length=1)] | None = None
+    sending_facility: Annotated[str, Field(min_length=1)] | None = None
+
+    @property
+    def claim(self) -> tuple[str | None, str | None, str | None]:
+        """Topic, MSH-3 and MSH-4 as asked for."""
+        return self.topic, self.sending_application, self.sending_facility
 
 
 class FeedProfile(BaseModel):
@@ -29,18 +108,18 @@ class FeedProfile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    feed: str
+    feed: Annotated[str, AfterValidator(_name)]
     match: Match = Match()
     mode: Literal["live", "shadow"] = "live"
-    processing_ids: tuple[str, ...] = ("P",)
-    zone: Annotated[str | None, BeforeValidator(lambda v: None if v is None else _zone(v))] = None
-    mrn_types: tuple[str, ...] = ("MR", "MRN", "PI", "PT", "")
+    processing_ids: Annotated[tuple[str, ...], Field(min_length=1)] = ("P",)
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
+    mrn_types: tuple[Annotated[str, AfterValidator(_kind)], ...] = ("MR", "MRN", "PI", "PT", "")
     mrn_authorities: tuple[str, ...] = ()
     mrn_in_pid2: bool = False
     default_authority: str | None = None
     strip_leading_zeros: bool = False
-    fallback_charset: str = "cp1252"
-    charsets: dict[str, str] = Field(default_factory=dict)
+    fallback_charset: Annotated[str, AfterValidator(_codec)] = "cp1252"
+    charsets: dict[str, Annotated[str, AfterValidator(_codec)]] = Field(default_factory=dict)
     zero_time_means_date_only: bool = False
     trust_msh7_offset: bool = True
     null_discharge_undoes: bool = True
@@ -48,17 +127,9 @@ class FeedProfile(BaseModel):
     loa_as_a03: bool = False
     observation_classes: tuple[str, ...] = ("OBS", "V")
     observation_types: tuple[str, ...] = ("OBS", "OBV", "OBSERVATION")
-    disposition_map: dict[str, str] = Field(default_factory=dict)
-    feed_silence: timedelta = timedelta(minutes=30)
-    test_patient_patterns: tuple[str, ...] = ()
+    disposition_map: Annotated[
+        dict[str, Annotated[str, AfterValidator(_disposition)]], AfterValidator(_one_meaning)
+    ] = Field(default_factory=dict)
+    test_patient_patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     strict_events: bool = False
-    part2_source: bool = False
-    dup_window: timedelta = timedelta(days=7)
-
-    @model_validator(mode="after")
-    def _known_codec(self) -> "FeedProfile":
-        try:
-            "".encode(self.fallback_charset)
-        except LookupError:
-            raise ValueError("fallback_charset is no character set Python knows, such as cp1252") from None
-        return self
+    dup_window: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(days=7)

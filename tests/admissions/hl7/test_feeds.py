@@ -1,11 +1,12 @@
-"""Feed profiles: which one a record belongs to, and what is said of a wrong one."""
+"""Feed profiles: which one a record belongs to, and which cannot stand beside each other."""
 
 from pathlib import Path
 
 import pytest
 
 from services.admissions.domain.feed import FeedProfile, Match
-from services.admissions.feeds import FeedError, Feeds, load_file
+from services.admissions.feed_file import FeedError
+from services.admissions.feeds import Feeds
 
 
 def _write(directory: Path, name: str, text: str) -> Path:
@@ -31,7 +32,7 @@ def test_the_header_decides_before_the_match_and_the_match_before_the_default():
             FeedProfile(feed="default"),
             FeedProfile(feed="west", match=Match(sending_facility="WEST")),
             FeedProfile(feed="west_lab", match=Match(sending_facility="WEST", sending_application="LAB")),
-            FeedProfile(feed="topical", match=Match(topic="adt.other")),
+            FeedProfile(feed="whole", match=Match(topic="adt.inbound")),
         ]
     )
 
@@ -39,11 +40,11 @@ def test_the_header_decides_before_the_match_and_the_match_before_the_default():
         topic, header, msh3, msh4 = record
         return feeds.of(str(topic), header, str(msh3), str(msh4)).feed
 
-    assert of("adt.inbound", "topical", "LAB", "WEST") == "topical"
+    assert of("adt.inbound", "whole", "LAB", "WEST") == "whole"
     assert of("adt.inbound", None, "ADT", "WEST") == "west"
     assert of("adt.inbound", None, "LAB", "WEST") == "west_lab"
-    assert of("adt.other", "", "X", "Y") == "topical"
-    assert of("adt.inbound", None, "X", "Y") == "default"
+    assert of("adt.inbound", "", "X", "Y") == "whole"
+    assert of("adt.other", None, "X", "Y") == "default"
 
 
 def test_a_feed_without_a_profile_keeps_its_own_name():
@@ -77,55 +78,53 @@ def test_a_hospitals_own_file_replaces_the_shipped_one(tmp_path: Path):
     assert Feeds.load(tmp_path).of("adt.inbound", None, "", "").zone == "America/Chicago"
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("feed: west\nzone: Mars/Olympus\n", ("west.yaml, line 2", "zone", "America/New_York")),
-        ("feed: west\nmrn_type: [MR]\n", ("west.yaml, line 2", "mrn_type", "mrn_types")),
-        ("feed: west\nmatch:\n  topic: a\n  sender: b\n", ("line 4", "match.sender")),
-        ("zone: America/New_York\n", ("west.yaml", "feed", "missing")),
-        ("feed: west\nmode: loud\n", ("line 2", "mode", "'live' or 'shadow'")),
-        ("feed: west\nmrn_types: MR\n", ("line 2", "mrn_types")),
-        ("feed: west\nprocessing_ids:\n  - P\n  - [T]\n", ("line 4", "processing_ids.1")),
-        ("feed: west\nfallback_charset: klingon\n", ("west.yaml", "fallback_charset")),
-        ("feed: west\nfallback_charset: utf-16\n", ("west.yaml", "fallback_charset", "ASCII")),
-        ("feed: west\ncharsets: {X: rot13}\n", ("west.yaml", "charsets.X")),
-        ("feed: west\n  zone: x\n", ("west.yaml, line 2", "not YAML")),
-        ("- feed\n", ("west.yaml", "key: value")),
-        ("", ("west.yaml", "key: value")),
-    ],
-)
-def test_a_wrong_profile_is_one_sentence_that_says_where_and_what_to_do(
-    tmp_path: Path, text: str, words: tuple[str, ...]
-):
-    """File, line, key, and the way out."""
-    path = _write(tmp_path, "west.yaml", text)
-
-    with pytest.raises(FeedError) as fault:
-        load_file(path)
-
-    said = str(fault.value)
-    assert [word for word in words if word not in said] == []
-    assert "\n" not in said
-    assert said.endswith(".")
-
-
-def test_a_file_that_is_no_text_is_named(tmp_path: Path):
-    """Not a traceback of the decoder."""
-    path = tmp_path / "west.yaml"
-    path.write_bytes(b"\xff\xfe\x00")
-
-    with pytest.raises(FeedError, match=r"west\.yaml"):
-        load_file(path)
-
-
 def test_two_files_for_one_feed_are_refused(tmp_path: Path):
     """Which of them counts must not hang on the order of a directory."""
     _write(tmp_path, "a.yaml", "feed: west\n")
     _write(tmp_path, "b.yaml", "feed: west\n")
 
-    with pytest.raises(FeedError, match=r"b\.yaml: the feed west is also in a\.yaml"):
+    with pytest.raises(FeedError, match=r"b\.yaml: feed names the feed west, as a\.yaml does"):
         Feeds.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"a": "{sending_facility: WEST}", "b": "{sending_facility: WEST}"}, ("b.yaml: match", "a (a.yaml)")),
+        ({"mine": "{sending_application: SIMHOSP}"}, ("mine.yaml: match", "simhospital (simhospital.yaml)")),
+        ({"a": "{sending_facility: WEST}", "b": "{sending_facility: EAST}"}, ()),
+        ({"a": "{sending_facility: WEST}", "b": "{sending_facility: WEST, sending_application: X}"}, ()),
+        ({"a": "{}", "b": "{}"}, ()),
+        ({"simhospital": "{sending_application: SIMHOSP}"}, ()),
+    ],
+)
+def test_two_profiles_that_ask_for_the_same_records_are_refused(
+    tmp_path: Path, own: dict[str, str], words: tuple[str, ...]
+):
+    """A shipped one counts too, unless it is replaced by its name; asking for more is no clash."""
+    for name, match in own.items():
+        _write(tmp_path, f"{name}.yaml", f"feed: {name}\nmatch: {match}\n")
+
+    if not words:
+        assert own.keys() <= Feeds.load(tmp_path).by_name.keys()
+        return
+    with pytest.raises(FeedError) as fault:
+        Feeds.load(tmp_path)
+    assert [word for word in words if word not in str(fault.value)] == []
+
+
+def test_what_is_wrong_in_any_file_is_said_at_once(tmp_path: Path):
+    """Mending one file after the other, with a start in between, is no way to go live."""
+    _write(tmp_path, "a.yaml", "feed: a\nzone: Mars\n")
+    _write(tmp_path, "b.yaml", "feed: b\nmode: loud\n")
+
+    with pytest.raises(FeedError) as fault:
+        Feeds.load(tmp_path)
+
+    assert [(one.path.name, one.line, one.key) for one in fault.value.faults] == [
+        ("a.yaml", 2, "zone"),
+        ("b.yaml", 2, "mode"),
+    ]
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path):
