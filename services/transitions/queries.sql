@@ -225,11 +225,11 @@ WHERE excluded.known_at > t.known_at;
 -- name: insert_rejections
 -- Keep refused actions; a record read twice is refused once.
 INSERT INTO transitions.rejection (
-    rejection_id, received_at, topic, partition, record_offset, code, field, detail, raw_key, raw
+    rejection_id, received_at, topic, partition, record_offset, code, field, detail, raw_key, raw, retry_of
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::timestamptz[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-    $9::bytea[], $10::bytea[]
+    $9::bytea[], $10::bytea[], $11::uuid[]
 )
 ON CONFLICT ON CONSTRAINT rejection_pkey DO NOTHING;
 

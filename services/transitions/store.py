@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from services.chassis import sql
 from services.chassis.kafka import Record
+from services.chassis.kafka.retries import retry_of
 from services.chassis.postgres import Db
 from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.model import (
@@ -314,4 +315,5 @@ async def insert_rejections(db: Db, items: Sequence[tuple[UUID, Record, Refusal,
         [one[2].detail for one in items],
         [one[1].key for one in items],
         [one[1].value or b"" for one in items],
+        [retry_of(one[1]) for one in items],
     )

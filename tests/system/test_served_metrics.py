@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from baton.run import APPS
 from deploy import catalogue
 from services.chassis import metrics
 from tests.system.conftest import NewSystem
-from tests.system.stand import until
+from tests.system.stand import PROCESSES, until
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -25,7 +24,7 @@ async def test_what_is_served_is_what_is_written(new_system: NewSystem) -> None:
         await system.start()
 
         async def counted() -> bool:
-            for name in APPS:
+            for name in PROCESSES:
                 said[name] = (await system.processes[name].ask("/metrics")).text
             return "baton_deadlines{" in said["deadlines"] and "baton_alerts{" in said["notifications"]
 
