@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 
 from services.chassis.service import Service
 from services.notifications import store
+from services.notifications.app import reach
 from services.notifications.channels.webhook import verify
+from services.notifications.sender import Sender
 from services.notifications.watch import Watch, reachable
 from tests.notifications.builders import CASE, DUE, a_deadline, an_ack, at, hours
 from tests.notifications.conftest import (
@@ -375,3 +377,16 @@ async def test_a_notice_without_anything_to_say_falls_silent(house: House) -> No
 def test_the_call_was_due_an_hour_ago() -> None:
     """What the texts above count from."""
     assert DUE + hours(1) == NOW
+
+
+async def test_a_label_stands_before_every_message(house: House, receiver: Receiver) -> None:
+    """What comes from a demonstration or a test says so first."""
+    contacts = house.contacts
+    house.senders["pager"] = Sender(
+        reach(contacts.channels["pager"], contacts), contacts.app_url, label="DEMO"
+    )
+    await house.hear(a_deadline("missed"))
+    await house.send()
+
+    ((_, body),) = receiver.requests
+    assert json.loads(body)["data"]["text"].startswith("DEMO [P2] CALL_72H overdue")
