@@ -33,6 +33,7 @@ class Start:
 
 
 WEBHOOK = "app_url: https://b.example\nchannels: {pager: {webhook: %s, secret_env: PAGER_SECRET}}\nteams: {default: [pager]}\n"
+MAIL = "app_url: https://b.example\nchannels: {mail: {email: a@b.example, sender: b@b.example, host: b.example, %s}}\nteams: {default: [mail]}\n"
 STARTS = {
     "a feed file that is no YAML": Start(
         "admissions", "east.yaml, line 3: this is not YAML", files={"feeds/east.yaml": "feed: east\nzone: [\n"}
@@ -55,6 +56,12 @@ STARTS = {
     "a webhook in the open": Start(
         "notifications", "is not encrypted", files={"contacts.yaml": WEBHOOK % "http://pager.example"},
         settings={"PAGER_SECRET": "a secret that is long enough"},
+    ),
+    "mail in the open": Start(
+        "notifications", "channels.mail is not encrypted", files={"contacts.yaml": MAIL % "tls: none"}
+    ),
+    "mail with an authority that is not there": Start(
+        "notifications", "ca_file that does not hold certificates", files={"contacts.yaml": MAIL % "ca_file: a.pem"}
     ),
     "a protocol with a span that is none": Start(
         "transitions", "ours.yaml: elapsed.call_72h",
