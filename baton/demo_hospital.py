@@ -75,7 +75,7 @@ class Feed:
             self._keep(self.kept.next_round(await self._now(), ROUND))
             began, number, before = self.kept.round_began, self.kept.round, self.kept.told
             assert began is not None
-            self._console.say("DEMO", f"the story, round {number}", "good")
+            self._console.say("DEMO", f"the story, round {number}{' goes on' if before else ''}", "good")
             for chapter in list(tell(template, start=began, run=number))[before:]:
                 await self._sleep_until(began + chapter.after)
                 self._console.say("hospital", chapter.text)

@@ -61,13 +61,14 @@ def _pager_thread(thread: Sequence[Message]) -> str:
 def _mail_thread(thread: Sequence[Message]) -> str:
     last = thread[-1]
     ended = last["reason"] == "resolve"
+    severity = next((each for each in ("P1", "P2", "P3", "P4") if f"[{each}]" in last["subject"]), "P3")
     head = (
-        f'<header><span class="status">{"ended" if ended else "open"}</span>'
+        f'<header><b class="severity">{severity}</b><span class="status">{"ended" if ended else "open"}</span>'
         f'<span class="facts">{escape(last["from"])} → {escape(last["to"])}'
         f"{' · important' if last['importance'] == 'high' else ''}</span></header>"
     )
     body = f'<p class="text">{escape(last["subject"])}</p><details><summary>the mail</summary><pre>{_linked(last["text"])}</pre></details>'
-    return _card("resolved" if ended else "firing", "P3", head + body + _steps(thread))
+    return _card("resolved" if ended else "firing", severity, head + body + _steps(thread))
 
 
 def _card(status: str, severity: str, inside: str) -> str:
