@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from baton.rewind import DOORS
 from schemas import topics
 from services.chassis.migrations import migrate
+from tests.deploy.test_roles import MIGRATOR, SQL, as_role, psql
 from tests.infra import PostgresServer
-from tests.infra.postgres import binaries, run_sync
+from tests.infra.postgres import binaries, execute, run_sync, with_database
 from tests.system import deliveries, rows, stories
 from tests.system.conftest import NewSystem
 from tests.system.rows import Rows
@@ -31,6 +33,15 @@ STATES = {
         UNION ALL SELECT deadline_id::text, revision FROM transitions.deadline""",
     topics.CARE_ALERTS: "SELECT alert_id::text AS id, revision FROM notifications.alert WHERE revision > 0",
 }
+RIGHTS = """
+SELECT format('%s: %s on %s', r.rolname, p, c.oid::regclass)
+FROM pg_roles r, pg_class c, unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) p
+WHERE r.rolname LIKE 'baton_%' AND c.relkind IN ('r', 'p') AND c.relnamespace::regnamespace::text !~ '^(pg_|information_)'
+  AND has_table_privilege(r.oid, c.oid, p)
+UNION ALL SELECT format('%s: %s here', r.rolname, p) FROM pg_roles r, unnest('{CONNECT,CREATE}'::text[]) p
+WHERE r.rolname LIKE 'baton_%' AND has_database_privilege(r.oid, current_database(), p)
+ORDER BY 1
+"""
 
 
 @pytest.fixture
@@ -172,6 +183,27 @@ async def test_nothing_is_rewound_under_a_process_that_runs(new_system: NewSyste
     assert base == 0
 
 
+def test_a_restored_database_has_the_rights_of_every_role(
+    other_postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """Given a backup of a database with a role for each service; when it is restored over it, then the role that migrates
+    may migrate, and the others may what they could.
+    """
+    server, dump = other_postgres.dsn, str(tmp_path / "baton.dump")
+    run_sync(execute(server, "CREATE DATABASE baton"))
+    database = with_database(server, "baton")
+    psql(database, SQL / "roles.sql")
+    run_sync(migrate(as_role(database, MIGRATOR)))
+    psql(as_role(database, MIGRATOR), SQL / "grants.sql")
+    rights = run_sync(_rights(database))
+    _pg("pg_dump", "-Fc", "-f", dump, database)
+    _pg("pg_restore", "--create", "--clean", "--if-exists", "--exit-on-error", "-d", server, dump)
+
+    assert run_sync(_rights(database)) == rights
+    assert run_sync(migrate(as_role(database, MIGRATOR))) == []
+    psql(as_role(database, MIGRATOR), SQL / "grants.sql")
+
+
 def test_every_door_of_every_service_is_known_to_rewind() -> None:
     """The groups and topics that `baton rewind` moves are those that the services read."""
     environment = {"DATABASE_URL": "postgresql://x", "KAFKA_BOOTSTRAP_SERVERS": "localhost:1"}
@@ -189,6 +221,15 @@ def test_every_door_of_every_service_is_known_to_rewind() -> None:
     )  # fmt: skip
 
     assert sorted(asked.stdout.splitlines()) == sorted(f"{d.group} {d.consumer} {d.topic}" for d in DOORS)
+
+
+async def _rights(dsn: str) -> list[str]:
+    """Which role may do what with the database and its tables."""
+    db = await asyncpg.connect(dsn)
+    try:
+        return [row[0] for row in await db.fetch(RIGHTS)]
+    finally:
+        await db.close()
 
 
 def _pg(program: str, *arguments: str) -> None:
