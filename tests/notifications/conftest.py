@@ -39,7 +39,7 @@ from services.notifications.sender import Sender
 from services.notifications.settings import Settings
 from services.notifications.store import seen_alerts
 from tests.notifications.builders import DUE, hours
-from tests.notifications.inbox import Post
+from tests.notifications.inbox import Inbox, Post, mail_channel
 
 SECRET = "a secret of at least sixteen characters"
 NOW = DUE + hours(1)
@@ -232,3 +232,50 @@ async def house(service: Service, receiver: Receiver) -> AsyncIterator[House]:
 def of(rows: Iterable[dict[str, Any]], *names: str) -> list[tuple[Any, ...]]:
     """Some columns of rows."""
     return [tuple(row[name] for name in names) for row in rows]
+
+
+# --- a team whose channels have an order ----------------------------------------------------------------------
+
+TWO = ["a@hospital.example", "b@hospital.example"]
+
+
+def ordered(receiver: Receiver, inbox: Inbox, turns: list[Any] | None = None, after: float = 120) -> Contacts:
+    """A pager, then mail, unless `turns` says otherwise."""
+    hook = {"webhook": receiver.url, "secret_env": "HOOK_SECRET", "timeout_seconds": 30}
+    said = {
+        "app_url": "https://baton.example.org",
+        "channels": {
+            "pager": hook,
+            "desk": hook,
+            "mail": mail_channel(inbox.port, tls="none", email=TWO),
+        },
+        "teams": {"default": turns or ["pager", "mail"]},
+        "fallback_after_seconds": after,
+    }
+    return parse_contacts(json.dumps(said), {"HOOK_SECRET": SECRET})
+
+
+@pytest.fixture
+async def inbox(post: Post) -> Inbox:
+    return await post.inbox("none", login=False)
+
+
+@pytest.fixture
+async def ward(service: Service, receiver: Receiver, inbox: Inbox) -> AsyncIterator[House]:
+    """Notifications with a pager and, two minutes later, mail; an hour after the call was due."""
+    found = House(service, ordered(receiver, inbox))
+    await found.at(NOW)
+    yield found
+    await found.close()
+
+
+async def told(house: House) -> dict[str, tuple[str, bool]]:
+    """What each channel knows, and whether it has something to hear."""
+    rows = await house.rows("SELECT channel, told, due_at IS NOT NULL AS waits FROM notice ORDER BY channel")
+    return {row["channel"]: (row["told"], row["waits"]) for row in rows}
+
+
+async def both(house: House) -> None:
+    """One pass of each channel's sender."""
+    await house.send("pager")
+    await house.send("mail")
