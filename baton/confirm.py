@@ -7,13 +7,9 @@ from baton.addresses import Addresses
 from baton.trouble import Trouble
 from services.chassis.clock import Patience
 from services.chassis.kafka import Admin, KafkaAwayError
-from services.chassis.postgres import Db
+from services.chassis.marks import unapplied
 
 PATIENCE = 60.0
-_APPLIED = """
-SELECT "partition", applied_offset FROM baton.applied_mark
-WHERE consumer = $1 AND topic = $2 AND applied_offset IS NOT NULL
-"""
 
 
 async def wait_until_applied(where: Addresses, consumer: str, topic: str) -> None:
@@ -35,11 +31,3 @@ async def wait_until_applied(where: Addresses, consumer: str, topic: str) -> Non
                     f"for {PATIENCE:.0f} s. `baton status` says why; sending again is harmless."
                 )
             await asyncio.sleep(0.05)
-
-
-async def unapplied(db: Db, consumer: str, topic: str, ends: dict[int, int]) -> int:
-    """Count the records before `ends` (exclusive, by partition) that `consumer` has not committed."""
-    applied = {
-        row["partition"]: row["applied_offset"] + 1 for row in await db.fetch(_APPLIED, consumer, topic)
-    }
-    return sum(max(0, end - applied.get(partition, 0)) for partition, end in ends.items())

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 TONES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "plain": ""}
 COLOURS = {
-    "baton": "bold", "postgres": "blue", "broker": "magenta", "admissions": "cyan", "transitions": "green",
+    "baton": "bold", "postgres": "blue", "broker": "magenta", "admissions": "cyan", "mllp": "bright_cyan", "transitions": "green",
     "deadlines": "yellow", "notifications": "bright_magenta",
 }  # fmt: skip
 LEVELS = {"warning": "warn", "error": "bad", "critical": "bad"}

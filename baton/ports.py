@@ -7,6 +7,16 @@ from baton.processes import free_port
 from baton.trouble import Misuse
 
 
+def choose_mllp_port() -> int:
+    """Give the port that BATON_MLLP_PORT names, or a free one."""
+    named = os.environ.get("BATON_MLLP_PORT") or "0"
+    if not named.isdigit() or int(named) > 65535:
+        raise Misuse(
+            "BATON_MLLP_PORT is no port: it names the one MLLP is served on, or is left out for a free one."
+        )
+    return int(named) or free_port()
+
+
 def choose_ports(count: int) -> list[int]:
     """Give free ports; with BATON_HTTP_PORT set that one and those after it, which must be free."""
     first = os.environ.get("BATON_HTTP_PORT") or "0"

@@ -11,6 +11,7 @@ from services.chassis.settings import SettingsError, load
 
 APPS = {
     "admissions": "services.admissions.app:build",
+    "mllp": "services.admissions.mllp.app:build",
     "transitions": "services.transitions.app:build",
     "deadlines": "services.transitions.app:build_deadlines",
     "notifications": "services.notifications.app:build",

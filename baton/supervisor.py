@@ -46,10 +46,16 @@ class Service:
         self.port = port
         self.process: Process | None = None
         self.was_ready = False
+        self.mllp: str | None = None
         self._environment = {**os.environ, **environment, "BATON_HTTP_PORT": str(port)}
         self._log = log
         self._console = console
         self._reader: asyncio.Task[None] | None = None
+
+    def serve_mllp(self, port: int) -> None:
+        """Have it listen there, on this machine or where BATON_MLLP_HOST says."""
+        self._environment["BATON_MLLP_PORT"] = str(port)
+        self.mllp = f"mllp://{os.environ.get('BATON_MLLP_HOST') or '127.0.0.1'}:{port}"
 
     @property
     def http(self) -> str:

@@ -16,7 +16,7 @@ from baton.commands.system import PROCESSES
 from baton.console import Console
 from baton.embedded import EmbeddedBroker, EmbeddedPostgres
 from baton.home import Home
-from baton.ports import choose_ports
+from baton.ports import choose_mllp_port, choose_ports
 from baton.processes import end_stranger
 from baton.supervisor import Service, Supervisor
 from baton.trouble import Misuse, Trouble
@@ -24,6 +24,7 @@ from schemas.base import iso
 from services.chassis.clock import monotonic
 
 READY_WITHIN = 60.0
+MLLP = "mllp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,12 @@ class System:
         self._broker: EmbeddedBroker | None = None
         self._services: list[Service] = []
         self._clock: datetime | None = None
+        self._mllp_port = 0
 
     async def run(self) -> None:
         """Start everything, keep it running, and end it however this is left."""
         ports = choose_ports(len(PROCESSES))
+        self._mllp_port = choose_mllp_port()
         await self._end_leftovers()
         async with AsyncExitStack() as stack:
             stack.callback(self.home.forget)
@@ -185,7 +188,10 @@ class System:
         }
         for name, port in zip(PROCESSES, ports, strict=True):
             log = self.home.logs / f"{name}.log"
-            self._services.append(Service(name, port, environment, log, self.console))
+            service = Service(name, port, environment, log, self.console)
+            if name == MLLP:
+                service.serve_mllp(self._mllp_port)
+            self._services.append(service)
         stack.push_async_callback(self._stop_services)
         for service in self._services:
             await service.start()
@@ -214,7 +220,8 @@ class System:
             for name, service in list(waiting.items()):
                 if await ground.is_ready(service.http):
                     service.was_ready = True
-                    self.console.say(name, f"ready on {service.http}", "good")
+                    takes = f", takes messages on {service.mllp}" if service.mllp else ""
+                    self.console.say(name, f"ready on {service.http}{takes}", "good")
                     del waiting[name]
             if waiting and monotonic() - began > READY_WITHIN:
                 self.console.say(
@@ -235,7 +242,10 @@ class System:
             "embedded": self.addresses.embedded,
             "demo": self.options.demo,
             "clock": iso(self._clock) if self._clock is not None else None,
-            "services": {s.name: {"http": s.http, **pids.get(s.name, {})} for s in self._services},
+            "services": {
+                s.name: {"http": s.http, **({"mllp": s.mllp} if s.mllp else {}), **pids.get(s.name, {})}
+                for s in self._services
+            },
             "servers": {name: pids[name] for name in ("postgres", "broker") if name in pids},
         }
         with contextlib.suppress(OSError):

@@ -93,7 +93,8 @@ def _declared_in() -> dict[str, str]:
 def _process(module: str) -> str:
     _, _, rest = module.partition(".")
     name = rest.partition(".")[0]
-    return "deadlines" if rest == "transitions.deadlines" else name if name in APPS else "every process"
+    apart = {"transitions.deadlines": "deadlines", "admissions.mllp.metrics": "mllp"}
+    return apart.get(rest, name if name in APPS else "every process")
 
 
 def _shown() -> dict[str, list[str]]:

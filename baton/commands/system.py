@@ -10,7 +10,7 @@ from baton.trouble import Misuse
 if TYPE_CHECKING:
     from baton.commands import Tree
 
-PROCESSES = ("admissions", "transitions", "deadlines", "notifications")
+PROCESSES = ("admissions", "mllp", "transitions", "deadlines", "notifications")
 
 
 def register(tree: "Tree") -> None:

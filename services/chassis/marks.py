@@ -1,6 +1,6 @@
 """The applied mark: up to which time a consumer has applied everything that reached its topics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.chassis import clock
@@ -39,6 +39,11 @@ _LOWEST = """
 SELECT CASE WHEN count(mark) = count(*) AND count(DISTINCT topic) = cardinality($2::text[]) THEN min(mark) END
 FROM baton.applied_mark
 WHERE consumer = $1 AND topic = ANY ($2)
+"""
+
+_APPLIED = """
+SELECT "partition", applied_offset FROM baton.applied_mark
+WHERE consumer = $1 AND topic = $2 AND applied_offset IS NOT NULL
 """
 
 
@@ -101,6 +106,14 @@ async def lowest(db: Db, consumer: str, topics: Sequence[str]) -> datetime | Non
     """The time up to which `consumer` has applied all partitions of `topics`; None until that is known."""
     mark: datetime | None = await db.fetchval(_LOWEST, consumer, list(dict.fromkeys(topics)))
     return mark
+
+
+async def unapplied(db: Db, consumer: str, topic: str, ends: Mapping[int, int]) -> int:
+    """Count the records before `ends` (exclusive, by partition) that `consumer` has not committed."""
+    applied = {
+        row["partition"]: row["applied_offset"] + 1 for row in await db.fetch(_APPLIED, consumer, topic)
+    }
+    return sum(max(0, end - applied.get(partition, 0)) for partition, end in ends.items())
 
 
 async def _applied(subscribers: Sequence[Subscriber]) -> dict[tuple[str, int], int]:

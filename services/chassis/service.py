@@ -74,7 +74,10 @@ class Service:
         routes: Sequence[BaseRoute] = (),
         topics: Sequence[TopicSpec] = (),
         schema: str | None = None,
+        writes: Sequence[str] = (),
+        postgres: bool = True,
     ) -> None:
+        """`writes`: topics written beside the outlets'; `postgres=False`: it works without a database, and has no outlets."""
         self.name = name
         self.settings = settings
         self.subscriptions = tuple(subscriptions)
@@ -84,6 +87,8 @@ class Service:
         self.routes = tuple(routes)
         self.topics = tuple(topics)
         self.schema = schema or name
+        self.writes = tuple(writes)
+        self.uses_postgres = postgres
         self.progress = health.Progress()
         self.readiness = health.Readiness()
         self.registry = metrics.Registry()
@@ -98,7 +103,9 @@ class Service:
 
     def needed_topics(self) -> list[str]:
         """The topics without which this service cannot work."""
-        return list(dict.fromkeys([*self.marks.topics, *(outlet.topic for outlet in self.outlets)]))
+        return list(
+            dict.fromkeys([*self.marks.topics, *self.writes, *(outlet.topic for outlet in self.outlets)])
+        )
 
 
 def main(service: Service) -> None:
@@ -176,25 +183,27 @@ async def _open(service: Service, stack: contextlib.AsyncExitStack) -> None:
     settings = service.settings
     starting = "The service is starting: it waits for Postgres, Kafka or its topics."
     service.add_check("started", partial(_say, starting))
-    service.pool = await open_pool(settings, schema=service.schema)
-    stack.push_async_callback(close_pool, service.pool)
-    service.add_check("postgres", partial(watch.postgres_answers, service.pool))
-    await startup.schema_known(settings, service.pool)
+    if service.uses_postgres:
+        service.pool = await open_pool(settings, schema=service.schema)
+        stack.push_async_callback(close_pool, service.pool)
+        service.add_check("postgres", partial(watch.postgres_answers, service.pool))
+        await startup.schema_known(settings, service.pool)
     service.admin = Admin(settings, service.name)
     stack.push_async_callback(service.admin.stop)
     service.add_check("kafka", partial(watch.kafka_answers, service.admin))
     cluster = await startup.topics_exist(settings, service.admin, service.topics, service.needed_topics())
     service.producer = Producer(settings, service.name)
     stack.push_async_callback(service.producer.stop)
-    service.relay = Relay(
-        service.pool,
-        service.producer,
-        service.outlets,
-        progress=service.progress,
-        service=service.schema,
-        registry=service.registry,
-    )
-    await service.relay.on_cluster(cluster)
+    if service.outlets:
+        service.relay = Relay(
+            service.pool,
+            service.producer,
+            service.outlets,
+            progress=service.progress,
+            service=service.schema,
+            registry=service.registry,
+        )
+        await service.relay.on_cluster(cluster)
     for name, check in service.checks.items():
         service.add_check(name, partial(check, service))
 

@@ -32,15 +32,17 @@ async def reach(service: "Service") -> None:
 async def reach_once(service: "Service") -> None:
     """A broker that came back with nothing is given everything again."""
     reachable = service.registry.gauge(metrics.REACHABLE)
-    postgres = await postgres_answers(service.pool)
+    postgres = None
+    if service.uses_postgres:
+        postgres = await postgres_answers(service.pool)
+        reachable.labels("postgres").set(postgres is None)
     kafka = await kafka_answers(service.admin)
-    reachable.labels("postgres").set(postgres is None)
     reachable.labels("kafka").set(kafka is None)
     if kafka is not None:
         # Whoever reads from Kafka waits for it; that is progress.
         for subscriber in service.subscribers:
             service.progress.beat(subscriber.name)
-    elif postgres is None:
+    elif postgres is None and service.outlets:
         await _same_cluster(service)
 
 

@@ -20,7 +20,9 @@ from services.transitions.settings import Settings as Transitions
 from tests.deploy import compose
 
 SETTINGS = {
-    variable(cls, field) for cls in (Admissions, Mllp, Transitions, Notifications) for field in cls.model_fields
+    variable(cls, field)
+    for cls in (Admissions, Mllp, Transitions, Notifications)
+    for field in cls.model_fields
 }
 # Named by contacts.yaml, not by a setting.
 SECRETS = {"BATON_PAGER_SECRET", "BATON_MAIL_USER", "BATON_MAIL_PASSWORD"}

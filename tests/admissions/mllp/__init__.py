@@ -1,0 +1,1 @@
+"""The MLLP listener, on real sockets and a real Kafka."""
