@@ -9,13 +9,10 @@ from baton.trouble import Misuse
 if TYPE_CHECKING:
     from baton.commands import Tree
 
-PROCESSES = ("worklist",)
+PROCESSES = ("mllp", "worklist")
 
 
 def register(tree: "Tree") -> None:
-    feeds = group(tree, "feeds", "see what a feed profile would do before it does (not yet)")
-    _later(feeds, "check", "baton feeds check", "check feed profiles")
-    _later(feeds, "try", "baton feeds try", "read sample messages with a feed profile")
     protocols = group(tree, "protocols", "see what a protocol would do before it does (not yet)")
     _later(protocols, "check", "baton protocols check", "check protocol files")
     audit = group(tree, "audit", "compare what was alerted with what should have been (not yet)")

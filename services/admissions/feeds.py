@@ -102,9 +102,8 @@ def clashes(shipped: Iterable[Written], own: Iterable[Written]) -> list[Fault]:
         if first is not each:
             sentence = f"names the feed {each.profile.feed}, as {first.path.name} does; keep one of them"
             faults.append(Fault(sentence, each.path, key="feed"))
-    in_force = {each.profile.feed: each for each in shipped} | by_name
     claims: dict[tuple[str | None, ...], list[Written]] = defaultdict(list)
-    for each in in_force.values():
+    for each in (*(one for one in shipped if one.profile.feed not in by_name), *by_name.values()):
         if any(each.profile.match.claim):
             claims[each.profile.match.claim].append(each)
     for claim in claims.values():

@@ -11,11 +11,11 @@ from baton.cli import main, parser
 LANDED = (
     "up", "run", "status", "clock", "send", "act", "normalize", "replay", "outcome", "why", "migrate", "republish",
     "refold", "schemas export", "schemas check", "simulate", "dlq list", "dlq show", "dlq retry", "dlq discard",
-    "topics", "rewind",
+    "topics", "rewind", "feeds check", "feeds try",
 )  # fmt: skip
 LATER = (
-    "feeds check", "feeds try x", "protocols check", "audit run", "pause notifications --for 1h",
-    "resume notifications", "oncall test", "run worklist",
+    "protocols check", "audit run", "pause notifications --for 1h",
+    "resume notifications", "oncall test", "run mllp", "run worklist",
 )  # fmt: skip
 
 
@@ -135,6 +135,7 @@ def test_commands_know_their_handlers() -> None:
         "run": ["admissions"], "clock": ["2026-01-12T10:00:00Z"], "dlq show": ["aaaa"],
         "dlq discard": ["aaaa", "--reason", "r"], "send": ["f"], "act": ["f"], "normalize": ["f"],
         "replay": ["f", "--until", "2026-01-12T10:00:00Z"], "why": ["K7Q2M9XB"],
+        "feeds try": ["west", "f"],
     }  # fmt: skip
     for name in LANDED:
         args = parser().parse_args([*name.split(), *samples.get(name, [])])

@@ -16,6 +16,9 @@ _CLASSES = {
 UNKNOWN = frozenset({"", "U"})
 """Classes that say nothing."""
 
+KNOWN = UNKNOWN | _CLASSES.keys()
+"""Classes whose meaning does not depend on the feed; of any other nothing is known."""
+
 BY_EVENT = {"A01": "I", "A06": "I", "A04": "O", "A07": "O"}
 """The class an event implies where PV1-2 is empty or unknown."""
 
