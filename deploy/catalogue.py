@@ -27,6 +27,7 @@ WRITTEN = "Written from the code by `python -m deploy.catalogue`: not by hand."
 BESIDES: Mapping[str, tuple[str, str, str]] = {
     "BATON_HOME": ("the `baton` command", "the folder of `baton up`: addresses, logs, embedded data", "`.baton`"),
     "BATON_EMBEDDED": ("set by `baton up`", "`true` tells a process that its servers are the embedded ones", "none"),
+    "BATON_DEMO_SECRET": ("set by `make demo`", "the secret by which the demo's own webhook is signed", "made by the demo"),
 }  # fmt: skip
 _UNIT = re.compile(r",? in (seconds|ms|bytes)$")
 
