@@ -43,20 +43,29 @@ def main() -> int:
     try:
         return asyncio.run(Demo(home).run())
     except Trouble as trouble:
-        print(f"demo: {trouble}{_full(home)}", file=sys.stderr)
+        print(f"demo: {trouble}", file=sys.stderr)
         return trouble.code
     except OSError as error:
-        print(f"demo: {home.path} cannot be written ({error.strerror}).{_full(home)}", file=sys.stderr)
+        print(f"demo: {home.path} cannot be written ({error.strerror}).", file=sys.stderr)
         return 1
 
 
-def _full(home: Home) -> str:
-    try:
-        full = shutil.disk_usage(home.path).free < SPARE
-    except OSError:
-        return ""
-    kept = f" The disk of {home.path} is full: make room and start again; what was stored is kept."
-    return kept if full else ""
+def _refuse_full_disk(home: Home) -> None:
+    """Raise one sentence where there is no room for what comes; PostgreSQL's data may lie on another disk."""
+    moved = home.path / "postgres.moved"
+    data = Path(moved.read_text("utf-8").strip()) if moved.exists() else home.path
+    for folder in {home.path, data}:
+        if folder.exists() and shutil.disk_usage(folder).free < SPARE:
+            raise Trouble(
+                f"The disk of {folder} is full: make room and start again; what was stored is kept."
+            )
+
+
+async def _watch_disk(home: Home) -> None:
+    """End the demo before its disk is so full that PostgreSQL ends by itself."""
+    while True:
+        _refuse_full_disk(home)
+        await asyncio.sleep(1.0)
 
 
 class Demo:
@@ -73,6 +82,7 @@ class Demo:
         home.make()
         with home.lock():
             async with ended_by_signals():
+                _refuse_full_disk(home)
                 kept = Kept.read(home.path)
                 inbox = Inbox(home.path, self._tell_case, kept_port=kept.port if kept else 0)
                 environment = ENVIRONMENT | inbox.configure()
@@ -80,7 +90,7 @@ class Demo:
                 system = System(home, console, Options(embedded=True, demo=True, environment=environment))
                 console.say("DEMO", "an invented hospital: real rules, hours shortened to seconds", "warn")
                 console.say("DEMO", f"inbox: {inbox.url} shows every message as its receiver sees it", "good")
-                await together(system.run(), inbox.run(), self._play(system, inbox, kept))
+                await together(_watch_disk(home), system.run(), inbox.run(), self._play(system, inbox, kept))
             console.say("DEMO", "everything has ended; `make demo` goes on with what it held")
         return 0
 

@@ -1,7 +1,8 @@
 """What the demo sends: an invented hospital's last ten days, its traffic as it comes, and a story on top, in rounds."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -13,18 +14,21 @@ from baton.confirm import wait_until_applied
 from baton.console import Console
 from baton.demo_kept import Kept
 from baton.demo_story import SAMPLE, tell
+from baton.quiet import wait_until_quiet
 from baton.sending import CONSUMER, produce
 from baton.simulate import Hospital, Sent, simulate
+from baton.trouble import Trouble
 from schemas.topics import ADT_INBOUND
 from services.chassis import clock
 from services.chassis.clock import monotonic
-from services.chassis.kafka import Outgoing
+from services.chassis.kafka import Admin, KafkaAwayError, Outgoing
 
 FACILITY = "DEMOHOSP"
 HISTORY = timedelta(days=10)
 ROUND = 240.0
 """Seconds from the beginning of one telling of the story to the next."""
 CHUNK = 250
+PATIENCE = 30.0
 
 
 class Feed:
@@ -57,6 +61,7 @@ class Feed:
             self._keep(replace(self.kept, sent=self.kept.sent + len(chunk)))
             done = f"{start + len(chunk)} of {len(waiting)} messages, {monotonic() - began:.0f} s"
             self._console.say("hospital", f"loading: {done}", "dim")
+        await self._come_to_rest()
 
     async def go_on(self) -> None:
         """Send the hospital's messages as they are written, until cancelled."""
@@ -84,12 +89,21 @@ class Feed:
             told()
             await self._sleep_until(began + timedelta(seconds=ROUND))
 
+    async def _come_to_rest(self) -> None:
+        """Wait until what was sent has gone all the way; the demo goes on where that takes long."""
+        async with (
+            ground.database(self._where) as db,
+            Admin(ground.settings_of(self._where), "demo") as admin,
+        ):
+            with suppress(Trouble, KafkaAwayError):
+                await wait_until_quiet(db, admin, PATIENCE)
+
     def _until(self, now: datetime) -> Iterator[Sent]:
         while self._next.at <= now:
             yield self._next
             self._next = next(self._hospital)
 
-    async def _send(self, messages: "tuple[bytes, ...] | list[bytes]") -> None:
+    async def _send(self, messages: Sequence[bytes]) -> None:
         await produce(self._where, ADT_INBOUND, [Outgoing(None, message) for message in messages])
         # The embedded broker forgets with its end: what is told as sent stands in Postgres.
         await wait_until_applied(self._where, CONSUMER, ADT_INBOUND)

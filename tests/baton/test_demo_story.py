@@ -28,7 +28,7 @@ def test_the_sample_reads_as_a_feed() -> None:
     assert [each.code for each in refused] == ["no_patient_identifier"]
     assert {each.trigger for each in events} == {"A01", "A02", "A03", "A13", "A31"}
     assert all(each.visit and each.visit.number.endswith("-3") for each in events)
-    assert [each.person.death_at for each in events if each.person.dead] == [START + timedelta(seconds=70)]
+    assert [each.person.death_at for each in events if each.person.dead] == [START + timedelta(seconds=56)]
     assert len({each.control_id for each in events}) == len(events)
 
 
