@@ -31,6 +31,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 SETTING = re.compile(r"\b(?:BATON|KAFKA|GRAFANA|POSTGRES)_[A-Z_]+[A-Z]\b")
 METRIC = re.compile(r"\bbaton_[a-z_]+(?:_total|_seconds|[a-z])\b")
 A_FILE = re.compile(r"(?:[\w.-]+/)+[\w.-]+\.(?:py|sql|ya?ml|md|hl7|jsonl|json)|(?:[\w.-]+/){1,}")
+ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.+)$", re.MULTILINE)
 TRIED = "# try\n"
 
 
@@ -262,7 +263,7 @@ def test_every_yaml_shown_is_a_feed_profile() -> None:
 
 def _rows(page: str) -> dict[str, str]:
     """The rows of a page's tables, by the word in code style that each begins with."""
-    return dict(re.findall(r"^\| `([a-z0-9_]+)` \| (.+)$", _text(ROOT / page), re.MULTILINE))
+    return dict(ROW.findall(_text(ROOT / page)))
 
 
 def test_every_key_of_a_feed_profile_is_explained_with_its_default() -> None:
