@@ -42,14 +42,17 @@ class Kept:
             raise Trouble(f"{path} cannot be read: move {home} away for a new demo.") from None
 
     def write(self, home: Path) -> None:
-        """Put it in place whole."""
+        """Put it in place whole; raises Trouble."""
         said = asdict(self) | {name: at and iso(at) for name in _TIMES for at in [getattr(self, name)]}
         half = home / "demo.json.new"
-        with half.open("w", encoding="utf-8") as file:
-            json.dump(said, file)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(home / "demo.json")
+        try:
+            with half.open("w", encoding="utf-8") as file:
+                json.dump(said, file)
+                file.flush()
+                os.fsync(file.fileno())
+            half.replace(home / "demo.json")
+        except OSError as error:
+            raise Trouble(f"{half} cannot be written ({error.strerror}).") from None
 
     def next_round(self, now: datetime, every: float) -> "Kept":
         """Give the round to tell at `now`: the one that was broken off while it lasts, else a new one.
