@@ -197,7 +197,7 @@ async def test_the_processes_have_all_the_rights_they_need(
             DISCHARGED + timedelta(minutes=5),
         )  # fmt: skip
         async with system:
-            made = await asyncio.to_thread(system.python, *compose.ours()["topics"]["entrypoint"][1:])
+            made = await asyncio.to_thread(system.python, "-m", "baton", *compose.ours()["topics"]["command"])
             assert made.returncode == 0, made.stderr
             await system.start()
             await system.send(ADT_INBOUND, [_record(one, DISCHARGED + timedelta(minutes=4)) for one in stay])
