@@ -6,6 +6,7 @@ from functools import partial
 from schemas import topics
 from services.admissions import publish, upkeep
 from services.admissions.consumer import Inbound
+from services.admissions.feed_reload import Reload
 from services.admissions.settings import Settings
 from services.admissions.store import SQL
 from services.chassis.counting import Count
@@ -17,16 +18,22 @@ from services.chassis.service import Service, Subscription
 def build(settings: Settings) -> Service:
     """Put the service together; nothing runs until `services.chassis.service.main`."""
     inbound = Inbound(settings)
+    reload = settings.reload()
     refused = Count(OPEN_REJECTIONS, SQL["count_open_rejections"], [topics.ADT_REJECTED])
     service = Service(
         "admissions",
         settings,
         subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
-        loops=[_tell_mark, _upkeep, refused.run],
+        loops=[_tell_mark, _upkeep, refused.run, partial(_reload, reload, inbound)],
     )
     inbound.begin_counting(service.registry)
+    service.readiness.add_note("feeds", reload.readiness)
     return service
+
+
+def _reload(reload: Reload, inbound: Inbound, service: Service) -> Coroutine[None, None, None]:
+    return reload.run(service, partial(inbound.take, registry=service.registry))
 
 
 def _tell_mark(service: Service) -> Coroutine[None, None, None]:

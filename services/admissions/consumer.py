@@ -61,16 +61,20 @@ class Inbound:
 
     def __init__(self, settings: Settings) -> None:
         self.feeds: Feeds = settings.feeds()
+        self._newest = self.feeds
         self.facilities = settings.facilities()
         self._months: set[str] = set()
 
     def begin_counting(self, registry: metrics.Registry) -> None:
         """Have the counters of every feed with a profile stand at 0."""
         for feed in self.feeds.by_name:
-            for counter in (RECEIVED, DUPLICATES):
-                registry.counter(counter).labels(feed)
-            for code in CODES:
-                registry.counter(REJECTED).labels(feed, code)
+            self._stand(registry, feed)
+
+    def take(self, feeds: Feeds, registry: metrics.Registry) -> None:
+        """Read by these profiles from the next batch on; the one in hand is read and folded by one set of them."""
+        self._newest = feeds
+        for feed in feeds.by_name:
+            self._stand(registry, feed)
 
     def read(self, record: Record, now: datetime) -> tuple[list[_Item], list[_Refusal]]:
         """Read one record: usually one message; several where an engine batched them."""
@@ -94,6 +98,7 @@ class Inbound:
 
     async def on_inbound(self, service: Service, records: list[Record]) -> None:
         """Keep what a batch of records says and bring the visits up to date."""
+        self.feeds = self._newest
         pool = service.pool
         async with pool.acquire() as db:
             now = await clock.now(db)
@@ -183,6 +188,12 @@ class Inbound:
                 for name in missing:
                     await store.ensure_message_month(db, months[name])
                 self._months = await store.message_months(db)
+
+    def _stand(self, registry: metrics.Registry, feed: str) -> None:
+        for counter in (RECEIVED, DUPLICATES):
+            registry.counter(counter).labels(feed)
+        for code in CODES:
+            registry.counter(REJECTED).labels(feed, code)
 
     def _count(
         self,

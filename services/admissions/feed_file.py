@@ -55,11 +55,16 @@ class FeedError(ValueError):
 
 
 class Written(Struct, frozen=True):
-    """A profile, the file it stands in, and a version that changes with the file's content."""
+    """A profile, the file it stands in, and the file's content."""
 
     profile: FeedProfile
     path: Path
-    version: str
+    data: bytes
+
+    @property
+    def version(self) -> str:
+        """Twelve digits that change with the content."""
+        return hashlib.sha256(self.data).hexdigest()[:12]
 
 
 def load_file(path: Path) -> Written:
@@ -87,7 +92,7 @@ def parse(path: Path, data: bytes) -> Written:
         faults += [_fault(path, lines, each) for each in error.errors(include_url=False)]
     if faults or profile is None:
         raise FeedError(sorted(faults, key=lambda fault: fault.line or 0))
-    return Written(profile, path, hashlib.sha256(data).hexdigest()[:12])
+    return Written(profile, path, data)
 
 
 def _yaml(path: Path, data: bytes) -> tuple[yaml.Node | None, Any]:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.reference.facilities import Facilities, FacilitiesError, load_facilities
 from services.admissions.feed_file import FeedError
+from services.admissions.feed_reload import Reload
 from services.admissions.feeds import Feeds
 from services.chassis.settings import ServiceSettings, SettingsError
 
@@ -24,6 +25,13 @@ class ReadingSettings(ServiceSettings):
         own = self.feeds_dir
         try:
             return Feeds.load(own if own and own.exists() else None)
+        except FeedError as error:
+            raise SettingsError([str(fault) for fault in error.faults]) from None
+
+    def reload(self) -> Reload:
+        """What watches the profiles of the configuration folder."""
+        try:
+            return Reload(self.feeds_dir)
         except FeedError as error:
             raise SettingsError([str(fault) for fault in error.faults]) from None
 

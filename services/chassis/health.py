@@ -67,13 +67,25 @@ class Readiness:
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
+        self._notes: dict[str, Check] = {}
 
     def add_check(self, name: str, check: Check) -> None:
         self._checks[name] = check
 
+    def add_note(self, name: str, check: Check) -> None:
+        """Ask one more question whose answer an operator should read, and which keeps no work from being done."""
+        self._notes[name] = check
+
     async def answers(self) -> dict[str, str | None]:
         """Ask everything at once; a question that fails or takes long is answered by that."""
-        checks = dict(self._checks)
+        return await self._ask_all(self._checks)
+
+    async def notes(self) -> dict[str, str | None]:
+        """Ask what does not decide."""
+        return await self._ask_all(self._notes)
+
+    async def _ask_all(self, asked: dict[str, Check]) -> dict[str, str | None]:
+        checks = dict(asked)
         return dict(zip(checks, await asyncio.gather(*map(self._ask, checks.values())), strict=True))
 
     async def _ask(self, check: Check) -> str | None:
@@ -106,6 +118,7 @@ def application(
         answers = await readiness.answers()
         ready = not any(answers.values())
         checks = {name: {"ok": sentence is None, "detail": sentence} for name, sentence in answers.items()}
+        checks |= {name: {"ok": True, "detail": said} for name, said in (await readiness.notes()).items()}
         return JSONResponse(
             {"service": service, "ready": ready, "checks": checks}, status_code=200 if ready else 503
         )

@@ -209,7 +209,11 @@ async def test_the_pages_say_who_and_what(monkeypatch: pytest.MonkeyPatch):
     async def broken() -> str:
         raise ValueError("SMITH^JOHN")
 
+    async def noted() -> str:
+        return "A file is wrong."
+
     readiness.add_check("fine", fine)
+    readiness.add_note("files", noted)
     app = health.application("test", progress, readiness, metrics.Registry())
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
 
@@ -224,5 +228,6 @@ async def test_the_pages_say_who_and_what(monkeypatch: pytest.MonkeyPatch):
     assert unready.json()["checks"] == {
         "fine": {"ok": True, "detail": None},
         "broken": {"ok": False, "detail": "The check failed: ValueError."},
+        "files": {"ok": True, "detail": "A file is wrong."},
     }
     assert 'baton_loop_stalled{loop="loop"} 1.0' in exposed.text
