@@ -1,7 +1,6 @@
 """What an operator can set for the MLLP listener, beside what every process knows; each is checked at start."""
 
 import ipaddress
-import re
 import ssl
 from typing import Annotated, Literal, Self
 
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field, FilePath, model_validator
 from services.admissions.settings import ReadingSettings
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_FEED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_FEED = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
 def _networks(value: str) -> str:
@@ -48,8 +47,7 @@ class Settings(ReadingSettings):
     )
     mllp_feed: str | None = Field(
         default=None,
-        pattern=_FEED.pattern,
-        max_length=64,
+        pattern=_FEED,
         description="the feed that every message of this listener belongs to; without it MSH-3 and MSH-4 decide",
         examples=["st-annes"],
     )
@@ -77,8 +75,8 @@ class Settings(ReadingSettings):
         default=30.0,
         gt=0,
         le=3600,
-        description="how long one frame may take from its first byte to its last; between frames a connection may be "
-        "quiet for ever; in seconds",
+        description="how long one frame may take from its first byte to its last (between frames a connection may be "
+        "quiet for ever), in seconds",
     )
     mllp_connections: int = Field(default=1000, ge=1, le=60_000, description="the most connections at a time")
     mllp_held: int = Field(
