@@ -1,5 +1,6 @@
 """Feed profiles that change while admissions runs."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from functools import partial
@@ -162,6 +163,22 @@ async def test_a_batch_after_the_change_is_read_by_the_new_profile(
         ("west", "live", 12),
         ("west", "shadow", 12),
     ]
+
+
+@pytest.mark.postgres
+async def test_the_service_looks_by_itself(feeds_dir: Path, service: Service):
+    """Given admissions as it is built and a new profile; then its loops take it: the feed's counters stand at 0."""
+    put(feeds_dir, {"west": WEST})
+    wanted = b'baton_adt_messages_received_total{feed="west"} 0.0'
+    assert wanted not in service.registry.exposition()
+
+    async with asyncio.TaskGroup() as running:
+        loops = [running.create_task(loop(service)) for loop in service.loops if "_reload" in repr(loop)]
+        assert loops
+        while wanted not in service.registry.exposition():
+            await asyncio.sleep(0.05)
+        for loop in loops:
+            loop.cancel()
 
 
 @pytest.mark.postgres

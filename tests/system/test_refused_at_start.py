@@ -39,7 +39,7 @@ STARTS = {
         "admissions", "east.yaml, line 3: this is not YAML", files={"feeds/east.yaml": "feed: east\nzone: [\n"}
     ),
     "a feed file with a key nobody knows": Start(
-        "admissions", "east.yaml, line 2: there is no key zome",
+        "admissions", "east.yaml, line 2: zome is no key of a feed profile; write zone",
         files={"feeds/east.yaml": "feed: east\nzome: America/New_York\n"},
     ),
     "a facility in a zone that is nowhere": Start(
