@@ -119,6 +119,17 @@ def test_what_is_sent_is_committed_and_told(stack: Stack, tmp_path: Path) -> Non
     assert "V1" in case
 
 
+def test_what_mllp_acknowledges_is_in_postgres(stack: Stack) -> None:
+    """The listener is at the address in run.json; on a broker that forgets, its AA means that Postgres has it."""
+    address = stack.run()["services"]["mllp"]["mllp"]
+    before = query(stack, "SELECT count(*) FROM admissions.event")
+    for number in range(3):
+        message = adt("A01", f"M{number}", hl7(NOW), f"PM{number}", f"VM{number}")
+        sent = stack.baton("send", "--to", address, "-", given=message)
+        assert sent.stderr == "1 of 1 messages accepted.\n"
+        assert query(stack, "SELECT count(*) FROM admissions.event") == before + number + 1
+
+
 def test_why_keeps_the_patient_to_itself(stack: Stack) -> None:
     """The story of a case names messages, due times and alerts; patient values only on request."""
     stack.baton("send", "-", given=ADMIT + GO_HOME)
