@@ -73,6 +73,7 @@ def test_the_demo_tells_its_story_is_killed_and_goes_on(folder: Path) -> None:
         inbox = stack.wait_for(r"inbox: (http://127.0.0.1:\d+)")[1]
         page = httpx.get(inbox).text
         assert "<title>DEMO" in page
+        assert httpx.post(f"{inbox}/webhook", content=b"{}").status_code == 401
         case = re.search(r'href="/c/(\w+)"', page)
         assert case is not None
         assert "What was owed" in httpx.get(f"{inbox}/c/{case[1]}").text
