@@ -9,7 +9,7 @@ from baton.trouble import Misuse
 if TYPE_CHECKING:
     from baton.commands import Tree
 
-PROCESSES = ("mllp", "worklist")
+PROCESSES = ("worklist",)
 
 
 def register(tree: "Tree") -> None:

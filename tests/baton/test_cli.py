@@ -15,7 +15,7 @@ LANDED = (
 )  # fmt: skip
 LATER = (
     "protocols check", "audit run", "pause notifications --for 1h",
-    "resume notifications", "oncall test", "run mllp", "run worklist",
+    "resume notifications", "oncall test", "run worklist",
 )  # fmt: skip
 
 
