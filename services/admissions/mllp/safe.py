@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from schemas.topics import ADT_INBOUND
@@ -32,6 +33,9 @@ class Safe:
         return self._at
 
     async def begin(self) -> None:
+        """Be ready for the first message: connected to Kafka where it answers, and with the clock's time."""
+        with suppress(ConnectionError):
+            await self._service.producer.start()
         if self._settings.controlled_clock:
             await self._read_clock()
 
