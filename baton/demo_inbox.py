@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from baton import demo_page
-from baton.commands.system import PROCESSES
+from baton.ports import PROCESSES
 from baton.trouble import Misuse, Trouble
 from schemas.base import iso
 from services.chassis import clock

@@ -6,6 +6,9 @@ import socket
 from baton.processes import free_port
 from baton.trouble import Misuse
 
+PROCESSES = ("admissions", "mllp", "transitions", "deadlines", "notifications")
+"""What `baton up` starts; each serves HTTP on a port of its own, in this order."""
+
 
 def choose_mllp_port() -> int:
     """Give the port that BATON_MLLP_PORT names, or a free one."""

@@ -12,11 +12,10 @@ from typing import Any
 
 from baton import ground
 from baton.addresses import Addresses, from_environment, refuse_demo_settings
-from baton.commands.system import PROCESSES
 from baton.console import Console
 from baton.embedded import EmbeddedBroker, EmbeddedPostgres
 from baton.home import Home
-from baton.ports import choose_mllp_port, choose_ports
+from baton.ports import PROCESSES, choose_mllp_port, choose_ports
 from baton.processes import end_stranger
 from baton.supervisor import Service, Supervisor
 from baton.trouble import Misuse, Trouble

@@ -5,12 +5,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from baton.commands import add, instant, json_flag, later
+from baton.ports import PROCESSES
 from baton.trouble import Misuse
 
 if TYPE_CHECKING:
     from baton.commands import Tree
-
-PROCESSES = ("admissions", "mllp", "transitions", "deadlines", "notifications")
 
 
 def register(tree: "Tree") -> None:

@@ -127,7 +127,7 @@ def test_an_interrupt_while_the_days_arrive_ends_it(folder: Path) -> None:
 
 def test_a_port_in_use_is_said(folder: Path) -> None:
     """Where ports were asked for, the inbox's must be free too: 2, and a sentence."""
-    from baton.commands.system import PROCESSES
+    from baton.ports import PROCESSES
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
