@@ -14,7 +14,8 @@ PYTHON ?= python3
 JOBS ?= 4
 BIN := .venv/bin
 STAMP := .venv/.ready
-UV := $(BIN)/uv --no-config
+# A hospital's network may have a certificate authority of its own, which the system knows.
+UV := $(BIN)/uv --no-config --system-certs
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 ROOMS := schemas services baton deploy
 
