@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -25,6 +26,7 @@ from services.chassis.kafka import (
     header_names,
     new_broker,
     subscribe,
+    subscriber,
 )
 from services.chassis.settings import ServiceSettings
 from tests.chassis.conftest import a_settings, a_topic, an_item, on_broker, until
@@ -231,10 +233,15 @@ async def test_a_header_name_that_is_no_text_holds_nobody_up(
     assert applied.records[1].header("feed") == "main"
 
 
+@pytest.mark.parametrize("position", ["known", "not known yet"])
 async def test_a_poll_that_fails_loses_nothing_of_the_other_partitions(
-    settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+    settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch, position: str
 ):
-    """Given a partition that cannot be read for a while; then what was read of the others beside it is not lost."""
+    """Given a partition that cannot be read for a while; then what was read of the others beside it is not lost,
+    though they became ours only as it was read.
+    """
+    if position == "not known yet":
+        monkeypatch.setattr(subscriber, "_position", AsyncMock(return_value=None))
     await ensure_topics(settings, [a_topic("in", 3)])
     await send_names_that_are_no_text(
         settings, monkeypatch, {0: ["a1", "bad", "a2"], 1: ["b1", "b2"], 2: ["c1", "bad", "c2"]}

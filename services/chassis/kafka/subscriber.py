@@ -24,6 +24,8 @@ Handler = Callable[[list[Record]], Awaitable[None]]
 Batch = tuple[ConsumerRecord, ...]
 
 COMMIT_TIMEOUT = 5.0
+# Until a broker that does not answer is asked again where to go back to.
+GO_BACK_AGAIN = 0.5
 # How often an idle consumer looks whether it has moved past what it committed.
 IDLE_COMMIT = 1.0
 
@@ -214,11 +216,25 @@ class _Delivery(KafkaAckableMessage):
 
 
 async def _go_back(consumer: AIOKafkaConsumer, before: Mapping[TopicPartition, int | None]) -> None:
-    """Undo what a failed poll moved: it drops what it had already taken from other partitions."""
-    for tp in consumer.assignment() & before.keys():
-        at = before[tp]
-        if at is not None and await _position(consumer, tp) != at:
-            consumer.seek(tp, at)
+    """Undo what a failed poll moved: it drops what it had already taken from other partitions.
+
+    A partition that became ours only during the poll goes back to what was committed.
+    """
+    for tp in consumer.assignment():
+        while True:
+            try:
+                at = before.get(tp)
+                at = await consumer.committed(tp) if at is None else at
+                if at is None:
+                    await consumer.seek_to_beginning(tp)
+                elif await _position(consumer, tp) != at:
+                    consumer.seek(tp, at)
+            except (IllegalStateError, ConsumerStoppedError):
+                break  # no longer ours
+            except KafkaError:
+                await asyncio.sleep(GO_BACK_AGAIN)
+            else:
+                break
 
 
 async def _position(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
