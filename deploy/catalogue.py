@@ -54,7 +54,9 @@ def metrics_page() -> str:
     ]  # fmt: skip
     for process in ("every process", *APPS):
         found = [
-            metric for metric in metrics.catalogue() if _process(modules.get(metric.name, "")) == process
+            metric
+            for metric in metrics.catalogue()
+            if metric.name in modules and _process(modules[metric.name]) == process
         ]
         if not found:
             continue

@@ -32,7 +32,7 @@ def test_the_demo_changes_spans_and_nothing_else() -> None:
     assert demo.engine.settle_window == timedelta(seconds=5)
     assert demo.engine.ack_lead == real.engine.ack_lead
     (call, contact), (real_call, real_contact) = (p.dispositions["home"].deadlines for p in (demo, real))  # type: ignore[union-attr]
-    assert call.due == Elapsed(timedelta(seconds=60))
+    assert call.due == Elapsed(timedelta(seconds=40))
     assert (call.met_by, call.severity, call.warnings) == (
         real_call.met_by,
         real_call.severity,
