@@ -11,7 +11,7 @@ endif
 
 PYTHON ?= python3
 # Most of a test's time is waiting, so more of them than a small machine has processors.
-JOBS ?= 4
+JOBS ?= 3
 BIN := .venv/bin
 STAMP := .venv/.ready
 # A hospital's network may have a certificate authority of its own, which the system knows.

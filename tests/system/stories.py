@@ -17,7 +17,7 @@ from services.chassis.kafka import Outgoing
 from tests.bench import feed
 from tests.bench.feed import Message
 
-KILLS = int(os.environ.get("BATON_KILLS", "5"))
+KILLS = int(os.environ.get("BATON_KILLS", "3"))
 """How often each process is to be killed; the story is as long as that takes."""
 UNTIL = datetime(2026, 3, 12, 16, 0, tzinfo=UTC)
 """The last instant of the feed; clocks change in New York four days before."""

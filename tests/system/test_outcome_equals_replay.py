@@ -45,7 +45,7 @@ async def test_an_odd_feed_ends_in_the_running_system_as_in_the_replay(new_syste
     """Given hundreds of messages that correct, cancel and merge in no sensible order, many at one instant on all
     partitions; then both ways end in the same outcome.
     """
-    lines = replay.in_order(odd_feed(20260105, 60))
+    lines = replay.in_order(odd_feed(20260105, 40))
     until = lines[-1].at + timedelta(days=1)
 
     running = await _run(new_system, lines, until)
