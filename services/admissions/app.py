@@ -27,7 +27,7 @@ def build(settings: Settings) -> Service:
         outlets=publish.outlets(),
         loops=[_tell_mark, _upkeep, refused.run, partial(_reload, reload, inbound)],
     )
-    inbound.begin_counting(service.registry)
+    inbound.take(inbound.feeds, service.registry)
     service.readiness.add_note("feeds", reload.readiness)
     return service
 

@@ -65,16 +65,17 @@ class Inbound:
         self.facilities = settings.facilities()
         self._months: set[str] = set()
 
-    def begin_counting(self, registry: metrics.Registry) -> None:
-        """Have the counters of every feed with a profile stand at 0."""
-        for feed in self.feeds.by_name:
-            self._stand(registry, feed)
-
     def take(self, feeds: Feeds, registry: metrics.Registry) -> None:
-        """Read by these profiles from the next batch on; the one in hand is read and folded by one set of them."""
+        """Read by these profiles from the next batch on; the one in hand is read and folded by one set of them.
+
+        The counters of every feed with a profile stand at 0 until something is counted.
+        """
         self._newest = feeds
         for feed in feeds.by_name:
-            self._stand(registry, feed)
+            for counter in (RECEIVED, DUPLICATES):
+                registry.counter(counter).labels(feed)
+            for code in CODES:
+                registry.counter(REJECTED).labels(feed, code)
 
     def read(self, record: Record, now: datetime) -> tuple[list[_Item], list[_Refusal]]:
         """Read one record: usually one message; several where an engine batched them."""
@@ -188,12 +189,6 @@ class Inbound:
                 for name in missing:
                     await store.ensure_message_month(db, months[name])
                 self._months = await store.message_months(db)
-
-    def _stand(self, registry: metrics.Registry, feed: str) -> None:
-        for counter in (RECEIVED, DUPLICATES):
-            registry.counter(counter).labels(feed)
-        for code in CODES:
-            registry.counter(REJECTED).labels(feed, code)
 
     def _count(
         self,
