@@ -218,13 +218,16 @@ class System:
         """Hand records to Kafka, and return when it has them."""
         await self._producer.send_many(topic, list(records))
 
-    async def carried(self) -> list[ConsumerRecord]:
-        """Every record that any topic holds by now."""
+    async def carried(self, *names: str) -> list[ConsumerRecord]:
+        """Every record that these topics hold by now, or that any topic holds."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, max_partition_fetch_bytes=2**22)
         await consumer.start()
         try:
             parts = [
-                TopicPartition(self.prefix + t.name, n) for t in self.topics for n in range(t.partitions)
+                TopicPartition(self.prefix + t.name, n)
+                for t in self.topics
+                if not names or t.name in names
+                for n in range(t.partitions)
             ]
             consumer.assign(parts)
             await consumer.seek_to_beginning(*parts)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from baton.rewind import DOORS
 from schemas import topics
@@ -277,20 +276,8 @@ async def _highest(system: System) -> dict[str, dict[str, int]]:
 
 async def _revisions(system: System, topic: str) -> dict[str, int]:
     seen: dict[str, int] = {}
-    consumer = AIOKafkaConsumer(bootstrap_servers=system.bootstrap_servers)
-    await consumer.start()
-    try:
-        numbers = next(one.partitions for one in topics.TOPICS if one.name == topic)
-        parts = [TopicPartition(system.prefix + topic, number) for number in range(numbers)]
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
-        ends = await consumer.end_offsets(parts)
-        while any([await consumer.position(part) < ends[part] for part in parts]):
-            for batch in (await consumer.getmany(timeout_ms=500)).values():
-                for raw in batch:
-                    subject, _, revision = dict(raw.headers)["ce_id"].decode().partition(":")
-                    if subject not in {"mark", "default"}:
-                        seen[subject] = max(seen.get(subject, 0), int(revision))
-    finally:
-        await consumer.stop()
+    for raw in await system.carried(topic):
+        subject, _, revision = dict(raw.headers)["ce_id"].decode().partition(":")
+        if subject not in {"mark", "default"}:
+            seen[subject] = max(seen.get(subject, 0), int(revision))
     return seen
