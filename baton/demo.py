@@ -42,23 +42,31 @@ def main() -> int:
     home = Home.here()
     try:
         return asyncio.run(Demo(home).run())
-    except Trouble as trouble:
-        print(f"demo: {trouble}", file=sys.stderr)
-        return trouble.code
-    except OSError as error:
-        print(f"demo: {home.path} cannot be written ({error.strerror}).", file=sys.stderr)
-        return 1
+    except (Trouble, OSError) as error:
+        print(f"demo: {_find_full_disk(home) or _say(home, error)}", file=sys.stderr)
+        return error.code if isinstance(error, Trouble) else 1
+
+
+def _say(home: Home, error: Trouble | OSError) -> str:
+    return str(error) if isinstance(error, Trouble) else f"{home.path} cannot be written ({error.strerror})."
+
+
+def _find_full_disk(home: Home) -> str | None:
+    """Give one sentence where there is no room for what comes; PostgreSQL's data may lie on another disk.
+
+    Whichever part stops first says something else for the same reason, so it is asked at the end as well.
+    """
+    moved = home.path / "postgres.moved"
+    data = Path(moved.read_text("utf-8").strip()) if moved.exists() else home.path
+    for folder in (home.path, data):
+        if folder.exists() and shutil.disk_usage(folder).free < SPARE:
+            return f"The disk of {folder} is full: make room and start again; what was stored is kept."
+    return None
 
 
 def _refuse_full_disk(home: Home) -> None:
-    """Raise one sentence where there is no room for what comes; PostgreSQL's data may lie on another disk."""
-    moved = home.path / "postgres.moved"
-    data = Path(moved.read_text("utf-8").strip()) if moved.exists() else home.path
-    for folder in {home.path, data}:
-        if folder.exists() and shutil.disk_usage(folder).free < SPARE:
-            raise Trouble(
-                f"The disk of {folder} is full: make room and start again; what was stored is kept."
-            )
+    if said := _find_full_disk(home):
+        raise Trouble(said)
 
 
 async def _watch_disk(home: Home) -> None:
