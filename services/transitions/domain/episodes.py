@@ -9,6 +9,7 @@ from services.transitions.domain import calendar
 from services.transitions.domain.model import Move, Stay
 from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import UNKNOWN, Opening, Protocol
+from services.transitions.domain.risk.model import UNKNOWN_RISK, Risk
 
 OPENS_ON_DISCHARGE = frozenset({"inpatient", "observation"})
 """CPT 99495 names inpatient and observation stays as origins; an emergency visit alone is none."""
@@ -43,6 +44,7 @@ class Draft(Struct, gc=False):
     hold_until: datetime | None = None
     opens_at: datetime | None = None
     acknowledged_at: datetime | None = None
+    risk: Risk = UNKNOWN_RISK
 
     def may_end(self, at: datetime, reason: str, pending: str, *, by: datetime) -> None:
         """It ends by this where nothing earlier ends it. What lies after `by` has not happened yet."""

@@ -1,0 +1,1 @@
+"""LACE and programme, row by row."""
