@@ -27,6 +27,10 @@ RATES = {
     "readmissions": (0.15, "back within 30 days, of those who leave for home or nursing"),
     "cancels": (0.0, "entered by mistake and taken back, of the visits: A11, A12, A13, A38"),
     "merges": (0.0, "registered under a second patient number and merged later, of the visits: A40"),
+    "late_entries": (
+        0.0,
+        "entered up to hours after they happened, of the transfers and conversions: A02, A06",
+    ),
     "duplicates": (0.0, "arrive twice, of the messages"),
     "disorder": (0.0, "arrive after a later one of their visit, of the messages"),
     "lateness": (0.0, "arrive minutes to days after they were written, of the messages"),
@@ -59,7 +63,11 @@ def register(tree: "Tree") -> None:
     option("--days", type=float, metavar="N", help="end after N days instead")
     for name, (default, about) in RATES.items():
         option(
-            f"--{name}", type=float, default=default, metavar="RATE", help=f"{about} (default: {default:g})"
+            f"--{name.replace('_', '-')}",
+            type=float,
+            default=default,
+            metavar="RATE",
+            help=f"{about} (default: {default:g})",
         )
     option(
         "--updates",

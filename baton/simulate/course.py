@@ -25,6 +25,7 @@ _GENERAL = ("MED", "SURG", "CARD", "ORTHO", "NEURO")
 _ENTERED_AFTER = frozenset({"A01", "A02", "A03", "A04", "A06", "A21", "A22"})
 """Events the desk enters once they have happened; a cancel, a booking and an update are themselves entries."""
 
+_ENTERED_LATE = frozenset({"A02", "A06"})
 _REVISIT = 0.07
 
 
@@ -38,11 +39,12 @@ class Courses:
         self._rng = Random(f"{hospital.seed}/courses")
         self._desk = Random(f"{hospital.seed}/desk")
         self._mistakes = Random(f"{hospital.seed}/mistakes")
+        self._late = Random(f"{hospital.seed}/late_entries")
 
     def draw(self, visit: Visit, way: int, at: int) -> Back | None:
         """Fill the visit's steps; gives its patient's next visit, if one follows."""
         rng, mistakes = self._rng, self._mistakes
-        course = _Course(self._desk, at)
+        course = _Course(self._desk, self._late, self._hospital.late_entries, at)
         mistake = ""
         if mistakes.random() < self._hospital.cancels:
             mistake = (_MISTAKES_IN_ED if way == VISIT else _MISTAKES).draw(mistakes)
@@ -237,10 +239,12 @@ class Courses:
 class _Course:
     """The steps of one visit: nothing happens before the step before it is recorded."""
 
-    __slots__ = ("_desk", "now", "steps")
+    __slots__ = ("_desk", "_entered_late", "_late", "now", "steps")
 
-    def __init__(self, desk: Random, begin: int) -> None:
+    def __init__(self, desk: Random, late: Random, entered_late: float, begin: int) -> None:
         self._desk = desk
+        self._late = late
+        self._entered_late = entered_late
         self.now = begin - 1
         self.steps: list[Step] = []
 
@@ -251,6 +255,11 @@ class _Course:
             recorded += 20 + int(self._desk.random() * 160)
             if slow and self._desk.random() < 0.15:
                 recorded += int(self._desk.uniform(3, 45) * MINUTE)
+        if trigger in _ENTERED_LATE and self._late.random() < self._entered_late:
+            # Meanwhile somebody else saves the visit as the books have it.
+            recorded += int(self._late.uniform(20, 240) * MINUTE)
+            between = int(self._late.uniform(occurred + 1, recorded))
+            self.steps.append(Step(between, between, "A08"))
         self.now = recorded
         self.steps.append(Step(recorded, occurred, trigger, change))
         return occurred

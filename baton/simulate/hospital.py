@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 SMALLEST, LARGEST = 10, 5000
-RATES = ("readmissions", "cancels", "merges", "duplicates", "disorder", "lateness")
+RATES = ("readmissions", "cancels", "merges", "late_entries", "duplicates", "disorder", "lateness")
 """The options that are shares of 1."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
@@ -21,8 +21,8 @@ class Hospital:
 
     Shares of 1: `readmissions` of those who leave for home or nursing and are back within 30 days; `cancels` of
     the visits with something entered by mistake and taken back (A11, A12, A13, A38); `merges` of the visits
-    registered under a second patient number, merged later (A40); of the messages `duplicates` arrive twice,
-    `disorder` arrive after a later one of their visit, `lateness` arrive minutes to days after they were
+    registered under a second patient number, merged later (A40); `late_entries` of the transfers and conversions
+    (A02, A06), entered up to hours after they happened; of the messages `duplicates` arrive twice, `disorder` arrive after a later one of their visit, `lateness` arrive minutes to days after they were
     written. `updates` is the mean number of A08 without news for each event. Times are written in `zone`.
     """
 
@@ -34,6 +34,7 @@ class Hospital:
     updates: float = 0.7
     cancels: float = 0.0
     merges: float = 0.0
+    late_entries: float = 0.0
     duplicates: float = 0.0
     disorder: float = 0.0
     lateness: float = 0.0
@@ -51,4 +52,4 @@ class Hospital:
             raise HospitalError(f"updates is {self.updates:g}; it may be 0 to 50.")
         for name in RATES:
             if not 0 <= getattr(self, name) <= 1:
-                raise HospitalError(f"{name} is {getattr(self, name):g}; it is a share from 0 to 1.")
+                raise HospitalError(f"{name.replace('_', '-')} is {getattr(self, name):g}; it is a share from 0 to 1.")

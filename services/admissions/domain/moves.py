@@ -7,6 +7,7 @@ from services.admissions.domain.cancels import Standing
 from services.admissions.domain.construct import construct
 from services.admissions.domain.model import AdtEvent, Place, Text
 from services.admissions.domain.order import reach
+from services.admissions.domain.said import DECIDES_CLASS
 from services.admissions.domain.states import DISCHARGED, LIVING_IN
 
 _NOWHERE = Place()
@@ -15,7 +16,17 @@ _NOWHERE = Place()
 class Moves:
     """The place and service as last said, and the transfers so far."""
 
-    __slots__ = ("_before", "_found", "_learned", "_moved_at", "_moved_by", "_stand", "place", "service")
+    __slots__ = (
+        "_before",
+        "_found",
+        "_learned",
+        "_moved_at",
+        "_moved_by",
+        "_placed_by",
+        "_stand",
+        "place",
+        "service",
+    )
 
     def __init__(self, stand: Standing) -> None:
         self.place: Place | None = None
@@ -24,8 +35,13 @@ class Moves:
         self._before: tuple[Place | None, str | None] = (None, None)
         self._moved_at: datetime | None = None
         self._moved_by = -1
+        self._placed_by = -1
         self._found: dict[tuple[datetime, str], Transfer] = {}
         self._learned: dict[_Move, datetime] = {}
+
+    def aware(self, n: int, before: VisitState | None, after: VisitState | None) -> bool:
+        """Whether who recorded the n-th event could know where the patient had been taken by then."""
+        return n >= self._placed_by or _takes(self._stand.events[n].trigger, before, after)
 
     def follow(
         self, at: datetime, n: int, before: VisitState | None, after: VisitState | None, *, converted: bool
@@ -33,6 +49,10 @@ class Moves:
         """Follow one event, which took the visit from one state to another."""
         event = self._stand.events[n]
         place = _stated(event)
+        if not self.aware(n, before, after):
+            return
+        if place is not None and n not in self._stand.undone and _takes(event.trigger, before, after):
+            self._placed_by = n
         if event.trigger == "A02":
             if n in self._stand.undone:
                 return
@@ -96,6 +116,11 @@ class Moves:
 
 
 _Move = tuple[str, datetime, str | None, str | None]
+
+
+def _takes(trigger: str, before: VisitState | None, after: VisitState | None) -> bool:
+    """Whether an event by itself takes the patient somewhere; any other shows where its writer thought he was."""
+    return trigger == "A02" or (before is not after and trigger in DECIDES_CLASS)
 
 
 def _move(event: AdtEvent) -> _Move:

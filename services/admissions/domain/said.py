@@ -9,12 +9,15 @@ from schemas.encounters import CareClass
 from services.admissions.domain.classes import BY_EVENT, UNKNOWN, admitted_class, care_class
 from services.admissions.domain.model import AdtEvent, DiagnosisEntry, Place, Text
 
+DECIDES_CLASS = frozenset({"A01", "A06", "A07"})
+"""Events that admit, or end an admission, where they change the state."""
+
 
 class Said:
     """Each field as last stated: an empty one keeps what was said before, the explicit null deletes it."""
 
     __slots__ = (
-        "_class", "_implied", "_observation", "admission_type", "admit_source", "attending", "care_class",
+        "_class", "_classed_by", "_implied", "_observation", "admission_type", "admit_source", "attending", "care_class",
         "diagnoses", "emergency", "expected_return_at", "facility", "inpatient", "patient_class",
     )  # fmt: skip
 
@@ -30,6 +33,7 @@ class Said:
         self.expected_return_at: datetime | None = None
         self.diagnoses: dict[tuple[str, str | None], DiagnosisEntry] = {}
         self._class: str | None = None
+        self._classed_by = -1
         self._implied: str | None = None
         self._observation = False
 
@@ -38,9 +42,13 @@ class Said:
         if not self.facility or event.facility != event.sending_facility or _names_facility(event):
             self.facility = event.facility
 
-    def take(self, event: AdtEvent, *, effective: bool, moved: bool) -> None:
-        """Take over one event; `moved`: it changed the state."""
-        self._classify(event, effective=effective, moved=moved)
+    def take(self, event: AdtEvent, n: int, *, effective: bool, moved: bool) -> None:
+        """Take over one event, the n-th that was recorded; `moved`: it changed the state."""
+        if moved and effective and event.trigger in DECIDES_CLASS:
+            self._classed_by = n
+        # Who recorded this earlier did not know yet that the patient had been admitted.
+        if n >= self._classed_by:
+            self._classify(event, effective=effective, moved=moved)
         if event.admission_type is not UNSET:
             self.admission_type = _word(event.admission_type)
         if event.admit_source is not UNSET:

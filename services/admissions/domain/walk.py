@@ -77,9 +77,10 @@ def walk(stand: Standing, profile: FeedProfile) -> Walk:
             _enter(found, _resumed(found, event), at, n)
         if event.trigger not in DATA or n in stand.parked:
             continue
-        found.said.where(event)
+        if found.moves.aware(n, before, found.state):
+            found.said.where(event)
         if event.trigger not in _TO_COME or before in _AHEAD:
-            found.said.take(event, effective=effective, moved=found.state is not before)
+            found.said.take(event, n, effective=effective, moved=found.state is not before)
             _admit(found, at, event.trigger, before)
             found.moves.follow(at, n, before, found.state, converted=_converted(found, event.trigger, before))
     return found

@@ -12,11 +12,21 @@ from tests.baton.simulate.runs import folded, run
 CLEAN: dict[str, float] = {}
 WIRE = {"duplicates": 0.3, "disorder": 0.3, "lateness": 0.2}
 DESK = {"cancels": 0.5, "merges": 0.3}
+LATE = {"late_entries": 0.7}
 
 
 @pytest.mark.parametrize(
     ("seed", "rates"),
-    [(1, CLEAN), (2, WIRE), (3, DESK), (4, WIRE | DESK), (5, {"lateness": 1}), (6, {"disorder": 1} | DESK)],
+    [
+        (1, CLEAN),
+        (2, WIRE),
+        (3, DESK),
+        (4, WIRE | DESK),
+        (5, {"lateness": 1}),
+        (6, {"disorder": 1} | DESK),
+        (7, LATE),
+        (8, LATE | WIRE | DESK),
+    ],
 )
 def test_the_fold_ends_in_the_truth(seed: int, rates: dict[str, float]) -> None:
     """Given a feed with these faults, when all of it is folded, then every visit is what it really was."""
