@@ -16,6 +16,16 @@ class Move(Struct, frozen=True, gc=False, omit_defaults=True):
     facility: str | None = None
 
 
+class Diagnosis(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One DG1, as sent; see `schemas.encounters.Diagnosis`. `until`: it was taken back at this event time."""
+
+    code: str
+    system: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     """One visit, as far as follow-up depends on it. Instants are UTC; see `schemas.encounters.Visit`."""
 
