@@ -1,7 +1,10 @@
 """`care.actions`: what people did. A line of `baton act` is the same object."""
 
+import hashlib
+from datetime import datetime
 from typing import Annotated, Literal, get_args
 
+import msgspec
 from pydantic import Field, TypeAdapter
 
 from schemas.base import Instant, Message
@@ -166,3 +169,11 @@ ACTION_TYPE = "baton.care.action"
 TYPES: tuple[str, ...] = tuple(
     get_args(model.model_fields["type"].annotation)[0] for model in get_args(get_args(Action)[0])
 )
+
+
+def derived_id(action: Action, at: datetime) -> str:
+    """The id of an action that carries none: the same content, done at the same time, is the same action."""
+    content = action.model_dump(mode="json", exclude_none=True, exclude={"id"})
+    if not isinstance(action, ActionWithdrawn):
+        content.setdefault("occurred_at", at.isoformat())
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:32]

@@ -1,13 +1,11 @@
 """Reading an action: what is meant, under which id, and when it was done; or why it is refused."""
 
-import hashlib
 from datetime import datetime, timedelta
 
-import msgspec
 from msgspec import Struct
 from pydantic import ValidationError
 
-from schemas.actions import ACTION, Action, ActionWithdrawn, AlertAcknowledged
+from schemas.actions import ACTION, AlertAcknowledged, derived_id
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead of its arrival an action may say it happened: clocks of workstations differ."""
@@ -59,14 +57,6 @@ def read_action(value: bytes, at: datetime) -> Read | Refusal:
         authority=action.authority,
         body=action.model_dump_json(exclude_none=True).encode(),
     )
-
-
-def derived_id(action: Action, at: datetime) -> str:
-    """The id of an action that carries none: the same content, done at the same time, is the same action."""
-    content = action.model_dump(mode="json", exclude_none=True, exclude={"id"})
-    if not isinstance(action, ActionWithdrawn):
-        content.setdefault("occurred_at", at.isoformat())
-    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:32]
 
 
 def _refusal(error: ValidationError) -> Refusal:
