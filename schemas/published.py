@@ -11,9 +11,11 @@ from schemas.alerts import ALERT_TYPE, AlertEvent
 from schemas.encounters import ENCOUNTER_TYPE, MARK_TYPE, AppliedMark, EncounterEvent
 from schemas.topics import ADT_ENCOUNTERS, CARE_ACTIONS, CARE_ALERTS, CARE_TRANSITIONS
 from schemas.transitions import (
+    ACTION_APPLIED_TYPE,
     DEADLINE_TYPE,
     EPISODE_TYPE,
     TEAM_ACK_TYPE,
+    ActionApplied,
     DeadlineEvent,
     EpisodeEvent,
     TeamAck,
@@ -48,6 +50,7 @@ PUBLISHED = (
     Published("episode", 1, EPISODE_TYPE, CARE_TRANSITIONS, TypeAdapter(EpisodeEvent)),
     Published("deadline", 1, DEADLINE_TYPE, CARE_TRANSITIONS, TypeAdapter(DeadlineEvent)),
     Published("team_acknowledgement", 1, TEAM_ACK_TYPE, CARE_TRANSITIONS, TypeAdapter(TeamAck)),
+    Published("action_applied", 1, ACTION_APPLIED_TYPE, CARE_TRANSITIONS, TypeAdapter(ActionApplied)),
     Published("alert", 1, ALERT_TYPE, CARE_ALERTS, TypeAdapter(AlertEvent)),
 )
 

@@ -89,7 +89,7 @@ TOPICS = (
     ),
     Topic(
         CARE_TRANSITIONS, 6, "patient", False, _MONTH_MS, "transitions", ("notifications",),
-        "episodes and deadlines as they now stand",
+        "episodes, deadlines and what became of each action, as they now stand",
     ),
     Topic(
         CARE_ALERTS, 6, "patient", False, _MONTH_MS, "notifications", (),

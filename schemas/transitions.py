@@ -161,6 +161,48 @@ class EpisodeEvent(Message):
     acknowledged: tuple[Ack, ...] = ()
 
 
+class ActionEffect(StrEnum):
+    """waiting -> counted | noted; any -> withdrawn. What counts may turn into what is only noted, and back."""
+
+    COUNTED = "counted"
+    NOTED = "noted"
+    WAITING = "waiting"
+    WITHDRAWN = "withdrawn"
+
+
+class ActionApplied(Message):
+    """What became of one action, as things now stand.
+
+    `counted`: it is part of a case; `kinds` are the deadlines it settled, none where it settled nothing by itself
+    (an attempt, a booking). `noted`: kept, without effect; `reason` says why in one of these words:
+
+    - `before_discharge`: done before the discharge that it would follow up; `episode_over`: after the case ended
+    - `no_episode`: the visit has opened no case; `nothing_waiting`: nothing there waits for it, or no more
+    - `kind_not_owed`, `no_such_alert`: the visit owes no such deadline, has no such alert
+    - `no_read_back`; `too_early`: before any handoff it could be of; `no_attempt`: a wrong number is none
+    - `visit_cancelled`, `visit_folded`: the visit turned out never to have been, or to be another
+    - `other_patient`: it names another patient than the visit's
+
+    `waiting`: `unknown_visit`, `ambiguous_visit`, `no_discharge_yet`, or, of a withdrawal, `unknown_action`. A
+    withdrawal is told of under the id of what it undoes. More words may come. `at` is when the action reached us,
+    `known_at` the arrival of what gave this answer.
+    """
+
+    action_id: str
+    type: str
+    revision: int
+    effect: ActionEffect
+    reason: str | None = None
+    kinds: tuple[str, ...] = ()
+    patient_id: UUID | None = None
+    visit_id: UUID | None = None
+    episode_id: str | None = None
+    at: Instant
+    occurred_at: Instant
+    known_at: Instant
+
+
 EPISODE_TYPE = "baton.care.episode"
 DEADLINE_TYPE = "baton.care.deadline"
 TEAM_ACK_TYPE = "baton.care.team_acknowledgement"
+ACTION_APPLIED_TYPE = "baton.care.action_applied"
