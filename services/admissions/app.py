@@ -38,9 +38,8 @@ def _reload(reload: Reload, inbound: Inbound, service: Service) -> Coroutine[Non
 
 def _tell_mark(service: Service) -> Coroutine[None, None, None]:
     once = partial(publish.tell_mark, service)
-    every = service.settings.mark_interval
     return run_forever(
-        "tell mark", once, service.progress, every=every, retry_max=5, registry=service.registry
+        "tell mark", once, service.progress, signal=service.marked, retry_max=5, registry=service.registry
     )
 
 

@@ -11,6 +11,9 @@ from services.chassis.postgres import Db, Pool, transaction
 # Partitions are added rarely.
 PARTITIONS_AGE = 10.0
 
+WANTED = "baton_mark_wanted"
+"""The channel of Postgres on which a mark is asked for."""
+
 # A record stamped in the future says nothing about what reaches Kafka until then.
 _RAISE = f"""
 INSERT INTO baton.applied_mark AS held (consumer, topic, "partition", mark, applied_offset)
@@ -106,6 +109,11 @@ async def lowest(db: Db, consumer: str, topics: Sequence[str]) -> datetime | Non
     """The time up to which `consumer` has applied all partitions of `topics`; None until that is known."""
     mark: datetime | None = await db.fetchval(_LOWEST, consumer, list(dict.fromkeys(topics)))
     return mark
+
+
+async def want(db: Db) -> None:
+    """Ask every consumer to mark its idle partitions now: something is due and waits for it."""
+    await db.execute("SELECT pg_notify($1, '')", WANTED)
 
 
 async def unapplied(db: Db, consumer: str, topic: str, ends: Mapping[int, int]) -> int:

@@ -13,7 +13,13 @@ import asyncpg
 
 from services.chassis.postgres import Db
 
-PACKAGES = ("services.chassis", "services.admissions", "services.transitions", "services.notifications")
+PACKAGES = (
+    "services.chassis",
+    "services.admissions",
+    "services.transitions",
+    "services.notifications",
+    "services.worklist",
+)
 # Any number will do, as long as every Baton uses the same one.
 LOCK = 0x_0BA7_0000_0001
 

@@ -23,6 +23,7 @@ from services.chassis.kafka import (
     subscribe,
 )
 from services.chassis.logs import get_logger
+from services.chassis.loops import Signal
 from services.chassis.marks import Marks
 from services.chassis.outbox import Outlet, Relay
 from services.chassis.poison import Sieve
@@ -95,6 +96,8 @@ class Service:
         self.registry.begin()
         self.marks = Marks(name, [topic for each in subscriptions for topic in each.topics])
         self.subscribers: list[Subscriber] = []
+        self.mark_wanted = Signal()
+        self.marked = Signal()
         self.port = 0
 
     def add_check(self, name: str, check: health.Check) -> None:
@@ -231,6 +234,8 @@ async def _work(service: Service) -> None:
             await startup.broker_started(settings, broker)
             if service.subscribers:
                 loops.create_task(watch.mark(service))
+                if service.uses_postgres:
+                    loops.create_task(watch.listen_for_wanted_marks(service))
             for loop in service.loops:
                 loops.create_task(loop(service))
             service.add_check("started", partial(_say, None))

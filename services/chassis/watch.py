@@ -4,8 +4,9 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from services.chassis import clock, metrics, migrations
+from services.chassis import clock, marks, metrics, migrations
 from services.chassis.kafka import Admin, KafkaAwayError
+from services.chassis.listening import listen
 from services.chassis.logs import error_name
 from services.chassis.loops import run_forever
 from services.chassis.postgres import Pool, is_transient
@@ -55,19 +56,34 @@ async def _same_cluster(service: "Service") -> None:
 
 
 async def mark(service: "Service") -> None:
-    """Write, for ever, how far the partitions in which nothing happens are applied."""
+    """Write, for ever, how far the partitions in which nothing happens are applied; at once where that is wanted."""
     await run_forever(
         "mark",
         partial(mark_once, service),
         service.progress,
         every=service.settings.mark_interval,
+        signal=service.mark_wanted,
         retry_max=LONGEST_PAUSE,
         registry=service.registry,
     )
 
 
+async def listen_for_wanted_marks(service: "Service") -> None:
+    """Hear, for ever, that someone waits for our mark."""
+    once = partial(_hear, service)
+    await run_forever(
+        "marks wanted", once, service.progress, every=1, retry_max=LONGEST_PAUSE, registry=service.registry,
+        limit=float("inf"),
+    )  # fmt: skip
+
+
+async def _hear(service: "Service") -> None:
+    await listen(service.settings.database_url, marks.WANTED, lambda _: service.mark_wanted.set())
+
+
 async def mark_once(service: "Service") -> None:
     await service.marks.cover_idle(service.pool, service.admin, service.subscribers)
+    service.marked.set()
     async with service.pool.acquire() as db:
         lowest = await service.marks.lowest(db)
         now = await clock.now(db)

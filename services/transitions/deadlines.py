@@ -1,13 +1,11 @@
 """The deadlines process: fires what falls due, and nothing before everything that was known by then is applied."""
 
 import asyncio
-import contextlib
 import math
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from services.chassis import clock, marks, metrics
+from services.chassis.listening import listen
 from services.chassis.logs import get_logger
 from services.chassis.loops import Signal, run_forever
 from services.chassis.postgres import transaction
@@ -23,6 +21,8 @@ REPLAN_CHUNK = 200
 LONGEST_REST = 1.0
 BEHIND_REST = 0.05
 """While something is due and the mark has not passed it yet."""
+FIRE_FIRST = 0.25
+"""Seconds for which firing has the processor to itself, before what has fired is told as well."""
 
 FIRED = metrics.declare(
     "baton_deadlines_fired_total", "counter", "Deadlines that reached their due time undone."
@@ -85,14 +85,15 @@ class Firing:
             self._now = now
             due = await store.next_timer(db)
             mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS)
-        left = math.nan if due is None else (due - now).total_seconds()
-        self._service.registry.gauge(NEXT).set(left)
-        if due is None or due > now:
-            self._patience.watch(mark)
-            return LONGEST_REST if due is None else min((due - now).total_seconds(), LONGEST_REST)
-        until = self._until(now, mark)
-        if until is None or due > until:
-            return BEHIND_REST
+            left = math.nan if due is None else (due - now).total_seconds()
+            self._service.registry.gauge(NEXT).set(left)
+            if due is None or due > now:
+                self._patience.watch(mark)
+                return LONGEST_REST if due is None else min(left, LONGEST_REST)
+            until = self._until(now, mark)
+            if until is None or due > until:
+                await marks.want(db)
+                return BEHIND_REST
         await self._fire(until, now, behind=mark is None or until > mark)
         return 0
 
@@ -116,11 +117,13 @@ class Firing:
             async with transaction(service.pool) as db:
                 fired = await store.fire(db, until, CHUNK, now, behind=behind)
             if fired.changed:
-                service.relay.wake()
+                if clock.monotonic() - started > FIRE_FIRST:
+                    service.relay.wake()
                 self._count(fired, clock.monotonic() - started, behind=behind)
             service.progress.beat("fire")
             if fired.claimed < CHUNK:
                 break
+        service.relay.wake()
         while await self._replan(until):
             service.relay.wake()
             service.progress.beat("fire")
@@ -154,13 +157,6 @@ class Firing:
 
     async def _listen(self) -> float:
         """Be woken when an earlier timer is armed."""
-        connection = await asyncpg.connect(self._service.settings.database_url, timeout=5)
-        try:
-            await connection.add_listener("transitions_timer", lambda *_: self._signal.set())
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _: lost.set())
-            await lost.wait()
-        finally:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await connection.close(timeout=2)
+        url = self._service.settings.database_url
+        await listen(url, "transitions_timer", lambda _: self._signal.set())
         return 1.0

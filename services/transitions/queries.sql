@@ -168,16 +168,17 @@ SELECT min(fire_at) FROM transitions.timer;
 
 -- name: fire
 -- Everything due or to be warned of by $1: claim, change and disarm in one statement. Status, due time and
--- revision are checked again here; what a planner holds is left to it, and whatever it writes arms anew.
+-- revision are checked again here; what a planner holds is left to it, and whatever it writes arms anew. A claimed
+-- timer is locked, so it stays where it is, and its place finds it without an index.
 WITH claimed AS (
-    SELECT t.subject, t.n, t.fire_at
+    SELECT t.ctid AS place, t.subject, t.n, t.fire_at
     FROM transitions.timer t JOIN transitions.deadline d ON d.deadline_id = t.subject
     WHERE t.fire_at <= $1 AND t.n >= 0
     ORDER BY t.fire_at
     LIMIT $2
     FOR UPDATE OF t, d SKIP LOCKED
 ), gone AS (
-    DELETE FROM transitions.timer t USING claimed c WHERE t.subject = c.subject AND t.n = c.n
+    DELETE FROM transitions.timer t USING claimed c WHERE t.ctid = c.place
 ), wanted AS (
     SELECT subject, bool_or(n = 0) AS due, max(fire_at) FILTER (WHERE n = 0) AS due_at, max(n) AS n,
            max(fire_at) FILTER (WHERE n > 0) AS warned_at

@@ -20,6 +20,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.chassis.kafka import Admin, KafkaAwayError, Producer, end_offsets
+from services.chassis.marks import lowest, want
 from services.chassis.migrations import migrate
 from services.chassis.settings import ServiceSettings
 from tests.chassis import tally
@@ -195,8 +196,11 @@ async def all_counted(settings: ServiceSettings) -> None:
 
 
 async def test_a_service_from_start_to_end(on_both: ServiceSettings, start: Start):
-    """It says where it serves, is ready when it can work, counts, publishes, and ends with 0 when told to."""
-    process = start(on_both)
+    """It says where it serves, is ready when it can work, counts, publishes, and ends with 0 when told to.
+
+    A mark that someone wants is written at once, however rarely it is otherwise.
+    """
+    process = start(on_both, mark_interval=60)
     await until(process.ready)
     producer = Producer(on_both, "test")
     await producer.send_many("words", [an_item(word) for word in WORDS * 50])
@@ -205,7 +209,7 @@ async def test_a_service_from_start_to_end(on_both: ServiceSettings, start: Star
     health, metrics, ready = [await process.get(path) for path in ("/healthz", "/metrics", "/readyz")]
 
     assert set(ready.json()["checks"]) == {"started", "postgres", "kafka"}
-    assert {"consume " + on_both.topic_prefix + "tally", "mark", "publish", "reach"} == set(
+    assert {"consume " + on_both.topic_prefix + "tally", "mark", "marks wanted", "publish", "reach"} == set(
         health.json()["watched"]
     )
     assert (
@@ -213,6 +217,15 @@ async def test_a_service_from_start_to_end(on_both: ServiceSettings, start: Star
         in metrics.text
     )
     assert 'baton_dependency_reachable{dependency="kafka"} 1.0' in metrics.text
+    db = await asyncpg.connect(on_both.database_url)
+    marked = await lowest(db, "tally", ["words"])
+
+    async def marked_again() -> bool:
+        await want(db)
+        return await lowest(db, "tally", ["words"]) != marked
+
+    await until(marked_again, pause=0.2)
+    await db.close()
     started = time.monotonic()
     assert await process.stopped() == 0
     assert time.monotonic() - started < 5
