@@ -10,7 +10,7 @@ CARE_REJECTED = "care.rejected"
 CARE_TRANSITIONS = "care.transitions"
 CARE_ALERTS = "care.alerts"
 
-SERVICES = ("admissions", "transitions", "notifications")
+SERVICES = ("admissions", "transitions", "notifications", "worklist")
 
 _WEEK_MS = 7 * 24 * 3600 * 1000
 _MONTH_MS = 30 * 24 * 3600 * 1000
@@ -71,7 +71,7 @@ TOPICS = (
         "one HL7 v2 message as the hospital sent it (bytes, ER7)",
     ),
     Topic(
-        ADT_ENCOUNTERS, 6, "visit", True, _WEEK_MS, "admissions", ("transitions",),
+        ADT_ENCOUNTERS, 6, "visit", True, _WEEK_MS, "admissions", ("transitions", "worklist"),
         "a visit as it now stands, and the applied mark of admissions",
     ),
     Topic(
@@ -80,19 +80,19 @@ TOPICS = (
     ),
     Topic(
         CARE_ACTIONS, 6, "any, best none", False, _WEEK_MS,
-        "baton act, other systems", ("transitions",),
+        "worklist, baton act, other systems", ("transitions", "worklist"),
         "what people did: calls, acknowledgements, visits",
     ),
     Topic(
-        CARE_REJECTED, 1, "as received", False, _MONTH_MS, "transitions", (),
+        CARE_REJECTED, 1, "as received", False, _MONTH_MS, "transitions", ("worklist",),
         "the original bytes of a refused action; code in headers", _WITH_HEADERS,
     ),
     Topic(
-        CARE_TRANSITIONS, 6, "patient", False, _MONTH_MS, "transitions", ("notifications",),
+        CARE_TRANSITIONS, 6, "patient", False, _MONTH_MS, "transitions", ("notifications", "worklist"),
         "episodes, deadlines and what became of each action, as they now stand",
     ),
     Topic(
-        CARE_ALERTS, 6, "patient", False, _MONTH_MS, "notifications", (),
+        CARE_ALERTS, 6, "patient", False, _MONTH_MS, "notifications", ("worklist",),
         "alerts as they now stand",
     ),
 )  # fmt: skip

@@ -8,7 +8,13 @@ import pytest
 
 from services.chassis import sql
 
-SERVICES = ("services.admissions", "services.transitions", "services.notifications", "baton")
+SERVICES = (
+    "services.admissions",
+    "services.transitions",
+    "services.notifications",
+    "services.worklist",
+    "baton",
+)
 ROOT = Path(__file__).parent.parent
 
 

@@ -102,6 +102,11 @@ def test_each_service_does_what_its_topics_say(document: dict[str, Any]) -> None
         "transitions.send.care.transitions",
         "notifications.receive.care.transitions",
         "notifications.send.care.alerts",
+        "worklist.receive.adt.encounters",
+        "worklist.receive.care.actions",
+        "worklist.receive.care.alerts",
+        "worklist.receive.care.rejected",
+        "worklist.receive.care.transitions",
     }
 
 
