@@ -52,4 +52,6 @@ class Hospital:
             raise HospitalError(f"updates is {self.updates:g}; it may be 0 to 50.")
         for name in RATES:
             if not 0 <= getattr(self, name) <= 1:
-                raise HospitalError(f"{name.replace('_', '-')} is {getattr(self, name):g}; it is a share from 0 to 1.")
+                raise HospitalError(
+                    f"{name.replace('_', '-')} is {getattr(self, name):g}; it is a share from 0 to 1."
+                )
