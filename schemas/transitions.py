@@ -1,6 +1,7 @@
 """`care.transitions`: episodes and deadlines as they now stand, whole, with a revision."""
 
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from schemas.base import Instant, Message
@@ -138,6 +139,71 @@ class Readmission(Message):
     notice: bool = True
 
 
+class Lace(Message):
+    """The LACE index of a discharge: points of length of stay, acuity, comorbidity and emergency visits, and their sum.
+
+    `provisional` until a final diagnosis is known. `rules` names weights, code list and its version. `notes` say what
+    was missing: `admission_type_unknown`, `diagnosis_not_icd10cm`.
+    """
+
+    l: int  # noqa: E741 - the part's own name
+    a: int
+    c: int
+    e: int
+    total: int
+    band: Literal["low", "moderate", "high"]
+    provisional: bool
+    rules: str
+    notes: tuple[str, ...] = ()
+
+
+class ProgrammeDecision(StrEnum):
+    """How much care management a patient is owed; `needs_review` where the facts do not decide."""
+
+    CASE_MANAGEMENT = "case_management"
+    CARE_COORDINATION = "care_coordination"
+    NEEDS_REVIEW = "needs_review"
+
+
+class ProgrammeStep(Message):
+    """One step of case management: `assess plan follow adjust hand_over`, done at an instant by somebody, or to be.
+
+    `owner` is who does it, `due_at` by when, where somebody has said so.
+    """
+
+    step: str
+    at: Instant | None = None
+    by: str | None = None
+    owner: str | None = None
+    due_at: Instant | None = None
+
+
+class Programme(Message):
+    """Which programme the patient of a discharge belongs to since when (event time), and why.
+
+    `reasons` are the criteria met, `not_met` and `unknown` the others. `missing` is what a person has to find out
+    before care coordination can be chosen. `sensitive` are the words among `reasons` and `chronic` that only roles with
+    permission may read: to others say "clinical criteria met". `proposed` is a lower programme that takes effect only
+    by the action `programme_confirmed`. `chronic` and `hospitalisations` are what was counted, both lower bounds.
+    """
+
+    decision: ProgrammeDecision
+    since: Instant
+    reasons: tuple[str, ...] = ()
+    not_met: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    proposed: ProgrammeDecision | None = None
+    confirmed_at: Instant | None = None
+    confirmed_by: str | None = None
+    chronic: tuple[str, ...] = ()
+    hospitalisations: int = 0
+    rules: str = ""
+    notes: tuple[str, ...] = ()
+    steps: tuple[ProgrammeStep, ...] = ()
+
+
 class EpisodeEvent(Message):
     """A transition case as it now stands. `known_at` is the arrival of what gave the present status."""
 
@@ -156,6 +222,8 @@ class EpisodeEvent(Message):
     team: str
     live: bool = True
     readmission: Readmission | None = None
+    programme: Programme | None = None
+    lace: Lace | None = None
     learned_at: Instant
     known_at: Instant
     acknowledged: tuple[Ack, ...] = ()
