@@ -20,9 +20,11 @@ RELEASED = "0.1.0"
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What is committed, on the day of a release."""
+    """What is committed, on the day of its own release, the first one ever."""
     monkeypatch.setattr(released, "today", lambda: RELEASED)
-    shutil.copytree(export.FOLDER, tmp_path / "schemas", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    apart = shutil.ignore_patterns("*.py", "__pycache__", released.FOLDER)
+    shutil.copytree(export.FOLDER, tmp_path / "schemas", ignore=apart)
+    released.release(tmp_path / "schemas")
     return tmp_path / "schemas"
 
 
