@@ -69,6 +69,18 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     death_learned_at: datetime | None = None
 
 
+class Assessment(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a coordinator found out (`assessment_recorded`); None where nothing was said."""
+
+    specialists: int | None = None
+    supports: str | None = None
+    stability: str | None = None
+    interpreter_needed: bool | None = None
+    housing_unstable: bool | None = None
+    food_insecure: bool | None = None
+    ltc_decision_pending: bool | None = None
+
+
 class Deed(Struct, frozen=True, gc=False, omit_defaults=True):
     """One action, bound to a visit number (`root_id`), not withdrawn. `at` is when it reached us.
 
@@ -87,6 +99,30 @@ class Deed(Struct, frozen=True, gc=False, omit_defaults=True):
     party: str | None = None
     kind: str | None = None
     read_back: bool | None = None
+    patient: str | None = None
+    decision: str | None = None
+    owner: str | None = None
+    review_at: datetime | None = None
+    assessment: Assessment | None = None
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What became of an action, with the case it is part of; see `schemas.transitions.ActionApplied`."""
+
+    effect: str
+    reason: str | None = None
+    kinds: tuple[str, ...] = ()
+    visit_id: UUID | None = None
+    episode_id: str | None = None
+
+
+class AnswerRow(Struct, frozen=True, gc=False):
+    """A row of transitions.answer. `deed` is what was answered."""
+
+    deed: Deed
+    answer: Answer
+    known_at: datetime
+    revision: int
 
 
 class WarningAt(Struct, frozen=True, gc=False):
