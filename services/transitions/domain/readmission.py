@@ -128,17 +128,18 @@ class History:
 
     def _joined(self, visit: Stay) -> bool:
         """An emergency visit that went on as a stay under another number is part of that stay."""
-        begun, left = begun_at(visit), left_at(visit)
-        if visit.care_class != "emergency" or begun is None:
+        if visit.care_class != "emergency":
             return False
-        for stay in self.stays:
-            at = stay.admitted_at if _inpatient(stay) else stay.started_at
-            on = _inpatient(stay) or stay.care_class == "observation"
-            if not on or not at or stay.facility != visit.facility or stay.state == "planned" or at < begun:
-                continue
-            if left is None or at - left <= self.engine.ed_to_ip_gap:
-                return True
-        return False
+        return any(self.led_to(visit, stay) for stay in self.stays)
+
+    def led_to(self, visit: Stay, stay: Stay) -> bool:
+        """Whether this emergency visit went on as that stay."""
+        begun, left = begun_at(visit), left_at(visit)
+        at = stay.admitted_at if _inpatient(stay) else stay.started_at
+        on = _inpatient(stay) or stay.care_class == "observation"
+        if begun is None or not on or not at or stay.facility != visit.facility or stay.state == "planned":
+            return False
+        return at >= begun and (left is None or at - left <= self.engine.ed_to_ip_gap)
 
     def _follows(self, later: Stay, earlier: Stay) -> bool:
         return self.order[later.visit_id] > self.order[earlier.visit_id]
