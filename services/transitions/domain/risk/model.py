@@ -27,6 +27,16 @@ class Lace(Struct, frozen=True, gc=False, omit_defaults=True):
     notes: tuple[str, ...] = ()
 
 
+class Step(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One step of case management: `assess plan follow adjust hand_over`; done at `at` by `by`, or still to be done."""
+
+    step: str
+    at: datetime | None = None
+    by: str | None = None
+    owner: str | None = None
+    due_at: datetime | None = None
+
+
 class Programme(Struct, frozen=True, gc=False, omit_defaults=True):
     """Which programme a patient belongs to since when, and why.
 
@@ -50,6 +60,7 @@ class Programme(Struct, frozen=True, gc=False, omit_defaults=True):
     hospitalisations: int = 0
     rules: str = ""
     notes: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 class Risk(Struct, frozen=True, gc=False, omit_defaults=True):
