@@ -11,7 +11,14 @@ from schemas import topics
 from schemas.actions import ACTION, ActionWithdrawn, derived_id
 from schemas.alerts import ALERT_TYPE, AlertEvent
 from schemas.encounters import ENCOUNTER_TYPE, EncounterEvent
-from schemas.transitions import DEADLINE_TYPE, EPISODE_TYPE, DeadlineEvent, EpisodeEvent
+from schemas.transitions import (
+    ACTION_APPLIED_TYPE,
+    DEADLINE_TYPE,
+    EPISODE_TYPE,
+    ActionApplied,
+    DeadlineEvent,
+    EpisodeEvent,
+)
 from services.chassis import clock, metrics
 from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
@@ -38,12 +45,13 @@ UNREADABLE = metrics.declare(
     known=[[topic] for topic in TOPICS],
 )
 
-Event = EncounterEvent | EpisodeEvent | DeadlineEvent | AlertEvent
+Event = EncounterEvent | EpisodeEvent | DeadlineEvent | AlertEvent | ActionApplied
 _MODELS: Mapping[str | None, type[Event]] = {
     ENCOUNTER_TYPE: EncounterEvent,
     EPISODE_TYPE: EpisodeEvent,
     DEADLINE_TYPE: DeadlineEvent,
     ALERT_TYPE: AlertEvent,
+    ACTION_APPLIED_TYPE: ActionApplied,
 }
 _E = TypeVar("_E", bound=Event)
 Subject = tuple[str, UUID | str]
@@ -62,6 +70,7 @@ class Door:
             await store.lock_projection(db)
             touched = await follow(db, events)
             await _follow_actions(db, actions, refused, touched)
+            await _follow_effects(db, _of(events, ActionApplied), touched)
             await service.marks.write(db, records)
             await changes.note(db, touched)
 
@@ -99,6 +108,8 @@ def _subject(event: Event) -> Subject:
         return "episode", event.episode_id
     if isinstance(event, DeadlineEvent):
         return "deadline", event.deadline_id
+    if isinstance(event, ActionApplied):
+        return "action", event.action_id
     return "alert", event.alert_id
 
 
@@ -202,6 +213,16 @@ async def _follow_actions(
         numbers |= set(await store.refuse_actions(db, refused))
     if numbers:
         await touch_visits(db, numbers, touched)
+
+
+async def _follow_effects(db: Db, events: Sequence[ActionApplied], touched: Touched) -> None:
+    """After the actions themselves: what became of one that this batch brings counts as well."""
+    if not events:
+        return
+    news = await store.apply_actions(db, events)
+    for event in events:
+        if event.action_id in news:
+            touched.place(case=event.episode_id, patient=event.patient_id, team=None, unit=None)
 
 
 async def touch_visits(db: Db, numbers: Iterable[str], touched: Touched) -> None:

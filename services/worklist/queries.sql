@@ -183,13 +183,27 @@ FROM unnest($1::integer[], $2::bigint[], $3::text[]) AS n (partition, record_off
 WHERE a.partition = n.partition AND a.record_offset = n.record_offset AND a.state <> 'refused'
 RETURNING a.action_id, a.number;
 
--- name: confirm_actions
--- Actions that transitions has read, and committed what follows from them.
-UPDATE worklist.action a SET state = 'confirmed'
-FROM baton.applied_mark m
-WHERE a.state = 'sent' AND m.consumer = 'transitions' AND m.topic = 'care.actions'
-  AND m."partition" = a.partition AND m.applied_offset >= a.record_offset
-RETURNING a.action_id, a.number;
+-- name: apply_actions
+-- What transitions says became of actions, where that is newer; one that is not known from care.actions is made known.
+INSERT INTO worklist.action AS a (
+    action_id, type, ours, state, at, occurred_at, patient_id, episode_id, body, effect, reason, kinds, applied_revision
+)
+SELECT n.action_id, n.type, false, 'confirmed', n.at, n.occurred_at, n.patient_id, n.episode_id, '{}', n.effect, n.reason,
+       CASE n.kinds WHEN '' THEN '{}' ELSE string_to_array(n.kinds, ',') END, n.revision
+FROM unnest(
+    $1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::bigint[]
+) AS n (action_id, type, at, occurred_at, patient_id, episode_id, effect, reason, kinds, revision)
+ON CONFLICT ON CONSTRAINT action_pkey DO UPDATE SET
+    state = 'confirmed', effect = excluded.effect, reason = excluded.reason, kinds = excluded.kinds,
+    patient_id = coalesce(excluded.patient_id, a.patient_id), episode_id = coalesce(excluded.episode_id, a.episode_id),
+    applied_revision = excluded.applied_revision
+WHERE excluded.applied_revision > a.applied_revision OR a.state IN ('waiting', 'sent')
+RETURNING action_id;
+
+-- name: confirm_withdrawals
+-- Withdrawals of these actions have been taken in.
+UPDATE worklist.action SET state = 'confirmed' WHERE withdraws = ANY($1::text[]) AND state IN ('waiting', 'sent');
 
 -- name: places_of_visits
 -- The cases, patients, teams and units that concern visits of these numbers.

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from schemas.alerts import AlertEvent
 from schemas.encounters import EncounterEvent
-from schemas.transitions import DeadlineEvent, EpisodeEvent
+from schemas.transitions import ActionApplied, ActionEffect, DeadlineEvent, EpisodeEvent
 from services.chassis.postgres import Db, Row
 from services.worklist.sql import SQL
 from services.worklist.words import words
+
+WITHDRAWN = "action_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +212,25 @@ async def refuse_actions(db: Db, refused: Sequence[tuple[int, int, str]]) -> lis
     return [row["number"] for row in rows if row["number"] is not None]
 
 
-async def confirm_actions(db: Db) -> list[Row]:
-    """Note which actions transitions has taken in."""
-    return await db.fetch(SQL["confirm_actions"])
+async def apply_actions(db: Db, events: Sequence[ActionApplied]) -> set[str]:
+    """Note what became of actions; gives those of which that is news. A withdrawal is told of with what it undoes."""
+    deeds = [event for event in events if event.type != WITHDRAWN]
+    rows = await db.fetch(
+        SQL["apply_actions"],
+        [event.action_id for event in deeds],
+        [event.type for event in deeds],
+        [event.at for event in deeds],
+        [event.occurred_at for event in deeds],
+        [event.patient_id for event in deeds],
+        [event.episode_id for event in deeds],
+        [event.effect for event in deeds],
+        [event.reason for event in deeds],
+        [",".join(event.kinds) for event in deeds],
+        [event.revision for event in deeds],
+    )
+    undone = [e.action_id for e in events if e.type == WITHDRAWN or e.effect is ActionEffect.WITHDRAWN]
+    await db.execute(SQL["confirm_withdrawals"], undone)
+    return {row["action_id"] for row in rows}
 
 
 async def places_of_visits(db: Db, numbers: Iterable[str]) -> list[Row]:

@@ -280,7 +280,9 @@ class ActionState(StrEnum):
 class ActionView(View):
     """Something a person did. `body` is the action as published. `withdrawn`: it was undone since.
 
-    `ours` is False for actions that other systems sent. `reason` says why it was refused.
+    `ours` is False for actions that other systems sent. `effect` is what transitions says became of it: counted,
+    noted, waiting or withdrawn; `kinds` are the deadlines it settled. `reason` is the word for why it was refused, or
+    has no effect (see ActionApplied in schemas/transitions.py).
     """
 
     action_id: str
@@ -293,6 +295,8 @@ class ActionView(View):
     body: dict[str, object]
     ours: bool = True
     withdrawn: bool = False
+    effect: str | None = None
+    kinds: tuple[str, ...] = ()
     reason: str | None = None
 
 

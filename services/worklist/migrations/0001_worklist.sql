@@ -123,11 +123,15 @@ CREATE TABLE worklist.action (
     action_id          text NOT NULL CONSTRAINT action_pkey PRIMARY KEY,
     type               text NOT NULL,
     ours               boolean NOT NULL,
-    state              text NOT NULL,   -- waiting -> sent -> confirmed | refused; confirmed -> refused
-    reason             text,
+    state              text NOT NULL,   -- waiting -> sent -> confirmed | refused
+    effect             text,            -- as transitions last said: counted | noted | waiting | withdrawn
+    reason             text,            -- why it was refused, or has that effect
+    kinds              text[] NOT NULL DEFAULT '{}',   -- the deadlines it settled
+    applied_revision   bigint NOT NULL DEFAULT 0,      -- of what transitions said
     by                 text,
     at                 timestamptz NOT NULL,
     occurred_at        timestamptz NOT NULL,
+    patient_id         uuid,
     episode_id         text,
     number             text,
     facility           text,
@@ -139,7 +143,10 @@ CREATE TABLE worklist.action (
     revision           bigint NOT NULL DEFAULT 1,
     published_revision bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
+CREATE INDEX action_patient_id_idx ON worklist.action (patient_id);
+CREATE INDEX action_episode_id_idx ON worklist.action (episode_id);
 CREATE INDEX action_number_idx ON worklist.action (number);
+CREATE INDEX action_record_idx ON worklist.action (partition, record_offset);
 CREATE INDEX action_withdraws_idx ON worklist.action (withdraws) WHERE withdraws IS NOT NULL;
 CREATE INDEX action_unsettled_idx ON worklist.action (at) WHERE state IN ('waiting', 'sent');
 CREATE INDEX action_unpublished_idx ON worklist.action (at) WHERE ours AND revision > published_revision;
