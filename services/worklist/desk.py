@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,19 @@ from services.chassis.postgres import Db, Pool, is_transient
 from services.worklist.contact import Contact
 from services.worklist.problems import Problem
 from services.worklist.settings import Settings
+from services.worklist.views import Choices
 
 if TYPE_CHECKING:
     from services.chassis.service import Service
 
 RETRY_AFTER = "2"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is dear to find out and may be some seconds old: each with when it was found out."""
+
+    choices: tuple[float, Choices] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class Look:
     by: str
     now: datetime
     contact: Contact
+    memory: Memory = field(default_factory=Memory)
 
 
 class Desk:
@@ -38,6 +47,7 @@ class Desk:
         """Raise SettingsError where the facilities cannot be read."""
         self.settings = settings
         self.contact = settings.contact()
+        self.memory = Memory()
 
     @property
     def pool(self) -> Pool:
@@ -53,7 +63,7 @@ class Desk:
         pool = self.pool
         try:
             async with asyncio.timeout(self.settings.worklist_answer_within), pool.acquire() as db:
-                yield Look(db, by, await clock.now(db), self.contact)
+                yield Look(db, by, await clock.now(db), self.contact, self.memory)
         except Exception as error:
             if not is_transient(error):
                 raise

@@ -235,3 +235,200 @@ SELECT min(change_id) AS first, max(change_id) AS last FROM worklist.change;
 -- Forget changes older than this, but for the last one.
 DELETE FROM worklist.change
 WHERE at < statement_timestamp() - make_interval(secs => $1) AND change_id < (SELECT max(change_id) FROM worklist.change);
+
+-- name: list_page
+-- A page of what is owed, soonest due first, behind a place in that order; $1 to $11 are the filters.
+WITH chosen AS MATERIALIZED (
+    SELECT d.deadline_id, d.due_at
+    FROM worklist.deadline d
+    WHERE
+        d.owed AND d.live
+        AND ($1::text IS NULL OR d.team = $1)
+        AND ($2::text IS NULL OR d.unit = $2)
+        AND ($3::text IS NULL OR d.facility = $3)
+        AND ($4::text IS NULL OR d.kind = $4)
+        AND ($5::text IS NULL OR d.programme = $5)
+        AND (NOT $6::boolean OR d.late_known)
+        AND (NOT $7::boolean OR d.due_at <= $8::timestamptz)
+        AND (NOT $9::boolean OR d.patient_id IN (
+            SELECT l.patient_id FROM worklist.lease l WHERE l.by = $10::text AND l.until > $8::timestamptz
+        ))
+        AND ($11::uuid[] IS NULL OR d.patient_id = ANY($11))
+        AND ($12::timestamptz IS NULL OR (d.due_at, d.deadline_id) > ($12, $13::uuid))
+    ORDER BY d.due_at, d.deadline_id
+    LIMIT $14
+)
+SELECT d.deadline_id, d.episode_id, d.patient_id, d.kind, d.status, d.due_at, d.late_known, d.provisional, d.severity,
+       d.because, d.team, d.facility, d.unit, d.programme, d.revision, p.name, p.number, p.birth_date, p.language,
+       v.number AS visit_number, l.by AS taken_by, l.until AS taken_until, a.attempts, a.pending
+FROM chosen c
+JOIN worklist.deadline d ON d.deadline_id = c.deadline_id
+LEFT JOIN worklist.visit v ON v.visit_id = d.visit_id
+LEFT JOIN worklist.patient p ON p.patient_id = d.patient_id
+LEFT JOIN worklist.lease l ON l.patient_id = d.patient_id AND l.until > $8::timestamptz
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (
+               WHERE a.type = 'contact_attempted' AND a.state <> 'refused'
+                 AND coalesce(a.effect, 'counted') NOT IN ('noted', 'withdrawn')
+           ) AS attempts,
+           count(*) FILTER (WHERE a.state IN ('waiting', 'sent')) AS pending
+    FROM worklist.action a WHERE a.episode_id = d.episode_id
+) a
+ORDER BY c.due_at, c.deadline_id;
+
+-- name: list_counts
+-- How much of what is owed there is under the filters $1 to $11.
+SELECT count(*) AS total, count(*) FILTER (WHERE d.due_at <= $8::timestamptz) AS overdue,
+       count(*) FILTER (WHERE d.late_known) AS late_known,
+       count(*) FILTER (WHERE d.patient_id IN (
+           SELECT l.patient_id FROM worklist.lease l WHERE l.by = $10::text AND l.until > $8::timestamptz
+       )) AS mine
+FROM worklist.deadline d
+WHERE
+    d.owed AND d.live
+    AND ($1::text IS NULL OR d.team = $1)
+    AND ($2::text IS NULL OR d.unit = $2)
+    AND ($3::text IS NULL OR d.facility = $3)
+    AND ($4::text IS NULL OR d.kind = $4)
+    AND ($5::text IS NULL OR d.programme = $5)
+    AND (NOT $6::boolean OR d.late_known)
+    AND (NOT $7::boolean OR d.due_at <= $8::timestamptz)
+    AND (NOT $9::boolean OR d.patient_id IN (
+        SELECT l.patient_id FROM worklist.lease l WHERE l.by = $10::text AND l.until > $8::timestamptz
+    ))
+    AND ($11::uuid[] IS NULL OR d.patient_id = ANY($11));
+
+-- name: list_hours
+-- What falls due in each of the next $12 hours, by severity, under the filters $1 to $11.
+SELECT date_bin('1 hour', d.due_at, $8::timestamptz) AS at, d.severity, count(*) AS items
+FROM worklist.deadline d
+WHERE
+    d.owed AND d.live
+    AND ($1::text IS NULL OR d.team = $1)
+    AND ($2::text IS NULL OR d.unit = $2)
+    AND ($3::text IS NULL OR d.facility = $3)
+    AND ($4::text IS NULL OR d.kind = $4)
+    AND ($5::text IS NULL OR d.programme = $5)
+    AND (NOT $6::boolean OR d.late_known)
+    AND (NOT $7::boolean OR d.due_at <= $8::timestamptz)
+    AND (NOT $9::boolean OR d.patient_id IN (
+        SELECT l.patient_id FROM worklist.lease l WHERE l.by = $10::text AND l.until > $8::timestamptz
+    ))
+    AND ($11::uuid[] IS NULL OR d.patient_id = ANY($11))
+    AND d.due_at > $8::timestamptz AND d.due_at <= $8::timestamptz + make_interval(hours => $12::integer)
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: list_words
+-- Every combination of words that what is owed has, and how often.
+SELECT team, unit, facility, kind, programme, count(*) AS items
+FROM worklist.deadline WHERE owed AND live
+GROUP BY team, unit, facility, kind, programme;
+
+-- name: find_patients
+-- Patients of whom every one of these words is the beginning of a word; from ($1) and below ($2) bound each.
+SELECT w.patient_id
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS q (low, high, n)
+JOIN worklist.word w ON w.word >= q.low COLLATE "C" AND w.word < q.high COLLATE "C"
+GROUP BY w.patient_id
+HAVING count(DISTINCT q.n) = cardinality($1)
+LIMIT $3;
+
+-- name: patient_of
+-- The patient of a case.
+SELECT patient_id FROM worklist.episode WHERE episode_id = $1;
+
+-- name: found_patients
+-- What a search shows of patients.
+SELECT p.patient_id, p.name, p.birth_date, p.number, e.episode_id, o.owed
+FROM worklist.patient p
+LEFT JOIN LATERAL (
+    SELECT e.episode_id FROM worklist.episode e
+    WHERE e.patient_id = p.patient_id AND e.status <> 'void' ORDER BY e.opened_at DESC LIMIT 1
+) e ON true
+CROSS JOIN LATERAL (
+    SELECT count(*) AS owed FROM worklist.deadline d WHERE d.patient_id = p.patient_id AND d.owed AND d.live
+) o
+WHERE p.patient_id = ANY($1::uuid[])
+ORDER BY o.owed DESC, p.name, p.patient_id;
+
+-- name: patient
+-- A person.
+SELECT document FROM worklist.patient WHERE patient_id = $1;
+
+-- name: visits_of
+-- The visits of a patient, the latest first.
+SELECT document FROM worklist.visit WHERE patient_id = $1 ORDER BY learned_at DESC, visit_id;
+
+-- name: episodes_of
+-- The cases of a patient that are or were, the latest first.
+SELECT document, programme FROM worklist.episode
+WHERE patient_id = $1 AND status <> 'void' ORDER BY opened_at DESC, episode_id;
+
+-- name: deadlines_of
+-- The deadlines of these cases that are or were, in order.
+SELECT document FROM worklist.deadline
+WHERE episode_id = ANY($1::text[]) AND status NOT IN ('void', 'superseded') ORDER BY due_at, deadline_id;
+
+-- name: alerts_of
+-- The alerts about a patient or these cases, the latest first.
+SELECT document FROM worklist.alert
+WHERE patient_id = $1 OR episode_id = ANY($2::text[]) ORDER BY raised_at DESC, alert_id;
+
+-- name: actions_of
+-- What was done about a patient, these cases or visits of these numbers at these facilities, the latest first.
+SELECT a.action_id, a.type, a.state, a.episode_id, a.by, a.at, a.occurred_at, a.body, a.ours, a.effect, a.reason, a.kinds,
+       a.effect = 'withdrawn' OR EXISTS (
+           SELECT FROM worklist.action w WHERE w.withdraws = a.action_id AND w.state <> 'refused'
+       ) AS withdrawn
+FROM worklist.action a
+WHERE a.patient_id = $1 OR a.episode_id = ANY($2::text[]) OR EXISTS (
+    SELECT FROM unnest($3::text[], $4::text[]) AS v (number, facility)
+    WHERE a.number = v.number AND coalesce(a.facility, v.facility) = v.facility
+)
+ORDER BY a.occurred_at DESC, a.action_id;
+
+-- name: lease_of
+-- Who works on a patient now.
+SELECT by, until FROM worklist.lease WHERE patient_id = $1 AND until > $2;
+
+-- name: holders
+-- Who works on how many patients with something owed under the filters of a board: team $1, unit $2, facility $3.
+SELECT l.by, count(*) AS patients, min(l.until) AS until
+FROM worklist.lease l
+WHERE l.until > $4 AND EXISTS (
+    SELECT FROM worklist.deadline d
+    WHERE d.patient_id = l.patient_id AND d.owed AND d.live AND ($1::text IS NULL OR d.team = $1)
+      AND ($2::text IS NULL OR d.unit = $2) AND ($3::text IS NULL OR d.facility = $3)
+)
+GROUP BY l.by ORDER BY l.by;
+
+-- name: standing_alerts
+-- Alerts that are not over, the latest first: of team $1, unit $2, facility $3.
+SELECT document FROM worklist.alert
+WHERE live AND status IN ('firing', 'acknowledged') AND ($1::text IS NULL OR team = $1)
+  AND ($2::text IS NULL OR unit = $2) AND ($3::text IS NULL OR facility = $3)
+ORDER BY raised_at DESC LIMIT $4;
+
+-- name: marks
+-- How far each consumer has applied each topic.
+SELECT consumer, topic, CASE WHEN count(mark) = count(*) THEN min(mark) END AS mark
+FROM baton.applied_mark GROUP BY consumer, topic ORDER BY consumer, topic;
+
+-- name: feeds
+-- When each feed last told of a visit.
+SELECT feed, max(learned_at) AS at FROM worklist.visit GROUP BY feed ORDER BY feed;
+
+-- name: count_alerts
+-- Alerts that are not over, by status.
+SELECT status, count(*) AS alerts FROM worklist.alert WHERE live AND status IN ('firing', 'acknowledged') GROUP BY status;
+
+-- name: count_actions
+-- Actions that are not confirmed: waiting for Kafka, waiting for transitions, refused; and since when.
+SELECT state, count(*) AS actions, min(at) AS oldest
+FROM worklist.action WHERE state IN ('waiting', 'sent') GROUP BY state
+UNION ALL
+SELECT state, count(*), min(at) FROM worklist.action WHERE state = 'refused' GROUP BY state;
+
+-- name: build
+-- Which build of the read model this is, and whether it is complete.
+SELECT build, began_at IS NOT NULL AND ended_at IS NULL AS rebuilding FROM worklist.build;

@@ -149,6 +149,7 @@ CREATE INDEX action_number_idx ON worklist.action (number);
 CREATE INDEX action_record_idx ON worklist.action (partition, record_offset);
 CREATE INDEX action_withdraws_idx ON worklist.action (withdraws) WHERE withdraws IS NOT NULL;
 CREATE INDEX action_unsettled_idx ON worklist.action (at) WHERE state IN ('waiting', 'sent');
+CREATE INDEX action_refused_idx ON worklist.action (at) WHERE state = 'refused';
 CREATE INDEX action_unpublished_idx ON worklist.action (at) WHERE ours AND revision > published_revision;
 
 -- Who works on which patient; it ends by itself.

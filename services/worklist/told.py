@@ -1,0 +1,27 @@
+"""A visit as the read model keeps it: the event without its patient."""
+
+from uuid import UUID
+
+from schemas.base import Instant, Message
+from schemas.encounters import Visit
+
+
+class Told(Message):
+    """What adt.encounters last said of a visit, apart from the person. `cause` is the trigger event of HL7."""
+
+    visit_id: UUID
+    revision: int
+    live: bool = True
+    test: bool = False
+    learned_at: Instant
+    cause: str
+    visit: Visit
+
+    @classmethod
+    def of(cls, document: str) -> "Told":
+        return cls.model_validate_json(document)
+
+    @property
+    def source(self) -> str:
+        """The id of the event."""
+        return f"{self.visit_id}:{self.revision}"
