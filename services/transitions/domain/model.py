@@ -60,11 +60,12 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     planned_readmission: bool = False
     unit: str | None = None
     moves: tuple[Move, ...] = ()
-    diagnoses: tuple[str, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
     emergency_phase: bool = False
     preadmitted: bool = False
     gap: bool = False
     implausible: bool = False
+    language: str | None = None
     death_at: datetime | None = None
     death_learned_at: datetime | None = None
 

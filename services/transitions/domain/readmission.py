@@ -1,12 +1,14 @@
 """What a later arrival of the same person means for an earlier stay. No verdict here is an HRRP result."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from schemas.reference.conditions import meaning, plain
 from services.transitions.domain import calendar
 from services.transitions.domain.episodes import Circumstances, left_at
-from services.transitions.domain.model import PlannedReadmission, Stay
+from services.transitions.domain.model import Diagnosis, PlannedReadmission, Stay
 
 UNPLANNED = "readmit_suspected_unplanned"
 PLANNED = "readmit_suspected_planned"
@@ -20,6 +22,7 @@ REVISITS = frozenset({ED_REVISIT, OBS_REVISIT})
 _REVISITS = {"emergency": ED_REVISIT, "observation": OBS_REVISIT}
 _EMERGENCY = frozenset({"E", "1"})
 _ELECTIVE = frozenset({"C", "3"})
+_CATEGORY = re.compile(r"[A-Z0-9][0-9][0-9A-Z]")
 
 
 class History:
@@ -183,14 +186,30 @@ def _planned(index: Stay, later: Stay) -> bool:
     """A declared twin (UB-04 81 to 95), a pre-admission, an elective PV1-4. An emergency outweighs all but two of them."""
     if later.admission_type in _EMERGENCY:
         return index.planned_readmission and later.preadmitted
-    return index.planned_readmission or later.preadmitted or later.admission_type in _ELECTIVE
+    return index.planned_readmission or is_planned(later)
+
+
+def is_planned(stay: Stay) -> bool:
+    """Whether the stay itself says that it was planned: pre-admitted or elective, and no emergency."""
+    if stay.admission_type in _EMERGENCY:
+        return False
+    return stay.preadmitted or stay.admission_type in _ELECTIVE
 
 
 def _same_condition(index: Stay, later: Stay) -> bool:
-    """The first-ranked diagnoses share their three-character ICD-10 category; unknown is no evidence."""
-    first = index.diagnoses[0][:3].upper() if index.diagnoses else ""
-    second = later.diagnoses[0][:3].upper() if later.diagnoses else ""
-    return len(first) == 3 and first == second
+    """The first-ranked diagnoses share their three-character category or a chronic condition; unknown is no evidence."""
+    first, second = _principal(index), _principal(later)
+    if first is None or second is None:
+        return False
+    category = plain(first.code)[:3]
+    if category == plain(second.code)[:3] and _CATEGORY.fullmatch(category):
+        return True
+    one, other = meaning(first.code, first.system), meaning(second.code, second.system)
+    return bool(one and other and one.chronic & other.chronic)
+
+
+def _principal(stay: Stay) -> Diagnosis | None:
+    return next((diagnosis for diagnosis in stay.diagnoses if diagnosis.until is None), None)
 
 
 def _readmission(later: Stay, index: Stay, verdict: str, at: datetime, *, notice: bool) -> PlannedReadmission:

@@ -1,7 +1,7 @@
 """From a visit as admissions tells it to a stay: only what follow-up depends on."""
 
-from schemas.encounters import EncounterEvent
-from services.transitions.domain.model import Move, Stay
+from schemas.encounters import EncounterEvent, Visit
+from services.transitions.domain.model import Diagnosis, Move, Stay
 
 
 def stay_of(event: EncounterEvent) -> Stay:
@@ -49,11 +49,18 @@ def stay_of(event: EncounterEvent) -> Stay:
             )
             for transfer in visit.transfers
         ),
-        diagnoses=tuple(diagnosis.code for diagnosis in visit.diagnoses),
+        diagnoses=_diagnoses(visit),
         emergency_phase=visit.emergency_phase,
         preadmitted=visit.preadmitted,
         gap=visit.gap,
         implausible="implausible_time" in visit.flags,
+        language=patient.language,
         death_at=death.at if death else None,
         death_learned_at=death.learned_at if death else None,
+    )
+
+
+def _diagnoses(visit: Visit) -> tuple[Diagnosis, ...]:
+    return tuple(
+        Diagnosis(code=said.code, system=said.system, type=said.type) for said in visit.diagnoses
     )

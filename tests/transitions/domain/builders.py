@@ -14,6 +14,7 @@ from services.transitions.domain import fire
 from services.transitions.domain.model import (
     DeadlineRow,
     Deed,
+    Diagnosis,
     EpisodeRow,
     Move,
     Plan,
@@ -72,6 +73,10 @@ def a_stay(
     told = ny(learned) if learned else left
     status = dispositions().get(to or "")
     unit = more.pop("unit", "4W")
+    if "diagnoses" in more:
+        more["diagnoses"] = tuple(
+            Diagnosis(said, "I10C", "F") if isinstance(said, str) else said for said in more["diagnoses"]
+        )
     values: dict[str, Any] = {
         "visit_id": visit_id(number, generation),
         "root_id": uuid5(NAMESPACE_OID, number),
