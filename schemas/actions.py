@@ -11,12 +11,17 @@ from schemas.base import Instant, Message
 
 
 class _Action(Message):
-    """What every action may carry. `id` makes a repetition harmless; `note` never leaves the application."""
+    """What every action may carry. `id` makes a repetition harmless; `note` never leaves the application.
+
+    `patient` is a number of the patient (PID-3) for whom it is meant: given, it must be one of the visit's patient's,
+    else the action is noted without effect. It guards against a visit number entered wrongly.
+    """
 
     id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     visit: Annotated[str, Field(min_length=1, max_length=200)]
     facility: str | None = None
     authority: str | None = None
+    patient: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     by: str | None = None
     note: str | None = None
 
@@ -56,10 +61,16 @@ class AppointmentBooked(_Action):
 
 
 class VisitCompleted(_Action):
-    """The follow-up visit took place."""
+    """The follow-up visit took place.
+
+    `specialty` is a word such as behavioural_health where a protocol asks for one. `discharging_practitioner`:
+    whoever saw the patient also bills the day of discharge, whose own visit does not count (CPT 99495, 99496).
+    """
 
     type: Literal["visit_completed"]
     occurred_at: Instant | None = None
+    specialty: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)] | None = None
+    discharging_practitioner: bool = False
 
 
 class MedicationsReconciled(_Action):

@@ -11,6 +11,7 @@ from services.transitions.domain.model import Deed, Stay
 from services.transitions.store import deed_of
 
 AMBIGUOUS = "ambiguous_visit"
+USED_AGAIN = "id_used_again"
 
 
 class Actions:
@@ -18,6 +19,7 @@ class Actions:
 
     def __init__(self) -> None:
         self._known: dict[str, UUID | None] = {}
+        self._bodies: dict[str, bytes] = {}
         self._withdrawn: set[str] = set()
         self._waiting: defaultdict[str, list[Read]] = defaultdict(list)
         self._deeds: defaultdict[UUID, dict[str, Deed]] = defaultdict(dict)
@@ -38,6 +40,8 @@ class Actions:
         roots = self._roots(said, said.visit)
         if len(roots) > 1:
             return RejectedRow(at, AMBIGUOUS)
+        if self._bodies.setdefault(said.action_id, said.body) != said.body:
+            return RejectedRow(at, USED_AGAIN)
         if said.action_id in self._known:
             return None
         root = next(iter(roots), None)

@@ -25,6 +25,7 @@ from services.transitions.planner import NEVER, Rules, replan
 log = get_logger("transitions")
 
 CONSUMER = "transitions"
+WITHDRAWN = "action_withdrawn"
 FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
 """What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
 
@@ -32,7 +33,8 @@ MOST_PARTITIONS = 100_000
 """More than any topic has: a row is kept for each."""
 
 CODES = (
-    "not_json", "unknown_type", "invalid_action", "in_the_future", "ambiguous_visit", "cannot_be_applied",
+    "not_json", "unknown_type", "invalid_action", "in_the_future", "ambiguous_visit", "id_used_again",
+    "cannot_be_applied",
 )  # fmt: skip
 ACTIONS = metrics.declare(
     "baton_actions_received_total",
@@ -137,7 +139,8 @@ class Doors:
         if not newer:
             return
         await store.upsert_visits(db, [(stay_of(event), event.test) for event in newer])
-        await store.bind_actions(db, {event.visit.number for event in newer if event.visit.number})
+        numbers = {event.visit.number for event in newer if event.visit.number}
+        await store.bind_actions(db, numbers, max(event.learned_at for event in newer))
         arrivals: dict[UUID, datetime] = {}
         for event in newer:
             concerned = {event.patient.patient_id}
@@ -194,17 +197,22 @@ class Doors:
     ) -> None:
         numbers = {said.visit for said, _ in read if said.visit}
         found = await store.visits_by_number(db, numbers)
-        if any(said.visit and not meant(said, found) for said, _ in read):
-            # Look again behind the visits that are just appearing: they would not see the action, nor we them.
+        unmet = any(said.visit and not meant(said, found) for said, _ in read)
+        if unmet or any(said.type == WITHDRAWN for said, _ in read):
+            # Look again behind the visits and actions that are just appearing: they would not see ours, nor we them.
             await store.hold_binding(db)
             found = await store.visits_by_number(db, numbers)
+        else:
+            await store.share_binding(db)
         bound: dict[str, tuple[Read, UUID | None]] = {}
         withdrawals: dict[str, Read] = {}
+        lists: list[Read] = []
         for said, record in read:
-            if said.type == "action_withdrawn":
+            if said.type == WITHDRAWN:
                 withdrawals.setdefault(said.action_id, said)
             elif said.visit is None:
                 await self._acknowledge_list(db, said)
+                lists.append(said)
             else:
                 roots = meant(said, found)
                 if len(roots) > 1:
@@ -217,12 +225,17 @@ class Doors:
                 else:
                     bound.setdefault(said.action_id, (said, roots.pop() if roots else None))
         new = await store.insert_actions(db, list(bound.values())) if bound else set()
+        refused += await _used_again(db, read, new)
         if withdrawals:
             new |= await store.insert_withdrawals(db, list(withdrawals.values()))
         if refused:
             await store.insert_rejections(db, refused)
         if new:
             await self._plan_after(db, {said.action_id: said.at for said, _ in read if said.action_id in new})
+            asked = {said.action_id: said for said, _ in bound.values()} | withdrawals
+            await store.answer_at_door(db, [said for said in asked.values() if said.action_id in new])
+        if lists:
+            await store.answer_lists(db, lists)
 
     async def _plan_after(self, db: Db, arrived_at: dict[str, datetime]) -> None:
         concerned = await store.patients_of_actions(db, arrived_at)
@@ -255,6 +268,22 @@ def meant(said: Read, found: Mapping[str, Iterable[asyncpg.Record]]) -> set[UUID
         for row in found.get(said.visit or "", ())
         if said.facility in (None, row["facility"]) and said.authority in (None, row["authority"])
     }
+
+
+async def _used_again(
+    db: Db, read: Sequence[tuple[Read, Record]], new: set[str]
+) -> list[tuple[UUID, Record, Refusal, datetime]]:
+    """Actions under an id that another one has: they are not the same said twice."""
+    given = [(said, record) for said, record in read if said.type != WITHDRAWN and said.visit is not None]
+    if len(given) == len(new):
+        return []
+    first = await store.action_bodies(db, {said.action_id for said, _ in given})
+    why = Refusal("id_used_again", "another action has this id already: send it under an id of its own", "id")
+    return [
+        (_rejection_id(record), record, why, said.at)
+        for said, record in given
+        if first.get(said.action_id, said.body) != said.body
+    ]
 
 
 async def _raise_marks(db: Db, told: dict[int, AppliedMark]) -> None:

@@ -12,7 +12,8 @@ from schemas.transitions import Ack
 from services.chassis.postgres import Db
 from services.transitions import store
 from services.transitions.domain.acknowledge import acknowledgements
-from services.transitions.domain.model import DeadlineRow, EpisodeRow
+from services.transitions.domain.answers import answers
+from services.transitions.domain.model import AnswerRow, DeadlineRow, EpisodeRow, Plan
 from services.transitions.domain.plan import plan
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.reconcile import reconcile, timers
@@ -40,6 +41,7 @@ class Difference:
     timers: list[tuple[UUID, int, datetime]] = field(default_factory=list)
     acknowledged: dict[str | UUID, str] = field(default_factory=dict)
     readmissions: dict[UUID, list[tuple[UUID, UUID, str]]] = field(default_factory=dict)
+    answers: list[tuple[UUID, AnswerRow]] = field(default_factory=list)
 
 
 async def replan(
@@ -63,6 +65,8 @@ async def replan(
         await store.upsert_episodes(db, difference.episodes, difference.acknowledged)
     if difference.deadlines:
         await store.upsert_deadlines(db, difference.deadlines, difference.acknowledged)
+    if difference.answers:
+        await store.upsert_answers(db, difference.answers)
     await store.keep_readmissions(db, difference.readmissions)
     await store.rearm(db, difference.rearmed, difference.timers)
     return len(difference.episodes) + len(difference.deadlines)
@@ -94,6 +98,8 @@ def plan_one(
     out.readmissions[patient_id] = [
         (index, found.visit_id, found.verdict) for index, found in ought.readmissions
     ]
+    if holding.deeds:
+        _answer(patient_id, holding, ought, arrival, out)
     out.rearmed.add(patient_id)
     if changes.replan_at is not None:
         out.timers.append((patient_id, REPLAN, changes.replan_at))
@@ -126,6 +132,18 @@ def _acknowledge(
                 deadlines[deadline.deadline_id] = msgspec.structs.replace(
                     deadline, revision=deadline.revision + 1
                 )
+
+
+def _answer(patient_id: UUID, holding: Holding, ought: Plan, arrival: datetime, out: Difference) -> None:
+    """Say what became of each action, where that has changed."""
+    found = answers(holding.stays, holding.deeds, ought)
+    for deed in holding.deeds:
+        answer = found[deed.action_id]
+        held, answered_for = holding.answers.get(deed.action_id, (None, None))
+        if held is not None and held.answer == answer and answered_for == patient_id:
+            continue
+        known, revision = max(deed.at, arrival), held.revision + 1 if held else 1
+        out.answers.append((patient_id, AnswerRow(deed, answer, known, revision)))
 
 
 def _text(acks: Iterable[Ack]) -> str:

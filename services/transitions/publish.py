@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 import msgspec
 
 from schemas import cloudevents, topics
-from schemas.transitions import DEADLINE_TYPE, EPISODE_TYPE, TEAM_ACK_TYPE
+from schemas.transitions import ACTION_APPLIED_TYPE, DEADLINE_TYPE, EPISODE_TYPE, TEAM_ACK_TYPE
 from services.chassis.kafka import Outgoing
 from services.chassis.outbox import Outlet
 from services.chassis.postgres import Row
@@ -15,6 +16,7 @@ from services.transitions.store import SQL
 
 SOURCE = "baton/transitions"
 _raw = msgspec.Raw
+_ANSWERS = UUID("b6e0a1c2-7f0d-5a53-8a51-5b9d3c2e7f41")
 
 
 def _event(kind: str, subject: object, revision: int, time: datetime) -> list[tuple[str, bytes]]:
@@ -58,6 +60,17 @@ def team_ack(row: Row) -> Outgoing:
     )
 
 
+def answer(row: Row) -> Outgoing:
+    """What became of an action. Its id is not ours, so neither key nor header holds it."""
+    own = str(uuid5(_ANSWERS, row["action_id"]))
+    key = str(row["patient_id"] or own)
+    return Outgoing(
+        key=key.encode(),
+        value=_document(row, ("kinds",)),
+        headers=_event(ACTION_APPLIED_TYPE, own, row["revision"], row["known_at"]),
+    )
+
+
 def rejection(row: Row) -> Outgoing:
     """A refused action: its bytes and key unchanged, why and whence in headers."""
     headers = {
@@ -80,6 +93,7 @@ def outlets() -> list[Outlet]:
         _outlet("episodes", topics.CARE_TRANSITIONS, episode),
         _outlet("deadlines", topics.CARE_TRANSITIONS, deadline),
         _outlet("team_acks", topics.CARE_TRANSITIONS, team_ack),
+        _outlet("answers", topics.CARE_TRANSITIONS, answer),
         _outlet("rejections", topics.CARE_REJECTED, rejection),
     ]
 

@@ -64,6 +64,10 @@ SELECT * FROM unnest(
 ON CONFLICT ON CONSTRAINT action_pkey DO NOTHING
 RETURNING action_id;
 
+-- name: action_bodies
+-- What is kept under these ids.
+SELECT action_id, body FROM transitions.action WHERE action_id = ANY($1::text[]);
+
 -- name: insert_withdrawals
 -- Keep withdrawals; the same one again leaves no trace.
 INSERT INTO transitions.withdrawal (action_id, at, body)
@@ -82,10 +86,12 @@ WHERE a.action_id = ANY($1::text[]);
 SELECT patient_id, document FROM transitions.visit WHERE patient_id = ANY($1::uuid[]) AND NOT test;
 
 -- name: deeds
--- All actions on the visits of these patients that were not withdrawn.
-SELECT v.patient_id, a.action_id, a.root_id, a.at, a.body
+-- All actions on the visits of these patients that were not withdrawn, each with what became of it so far.
+SELECT v.patient_id, a.action_id, a.root_id, a.at, a.body, r.effect, r.reason, r.kinds, r.visit_id, r.episode_id,
+       r.patient_id AS answered_for, r.known_at, r.revision
 FROM (SELECT DISTINCT patient_id, root_id FROM transitions.visit WHERE patient_id = ANY($1::uuid[]) AND NOT test) v
 JOIN transitions.action a ON a.root_id = v.root_id
+LEFT JOIN transitions.answer r ON r.action_id = a.action_id
 WHERE NOT EXISTS (SELECT 1 FROM transitions.withdrawal w WHERE w.action_id = a.action_id);
 
 -- name: episodes
@@ -288,6 +294,77 @@ WHERE t.team = n.id AND t.published_revision < n.revision - (SELECT base FROM ba
 -- name: republish_team_acks
 -- Publish acknowledgements of lists again, all or those known since an instant.
 UPDATE transitions.team_ack SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
+
+-- name: answer_at_door
+-- What becomes of new actions for visits not yet known, and of withdrawals: that needs no plan.
+INSERT INTO transitions.answer AS r (action_id, type, effect, reason, patient_id, visit_id, at, occurred_at, known_at, revision)
+SELECT n.action_id, coalesce(a.type, n.type),
+       CASE WHEN w.action_id IS NULL OR a.action_id IS NULL THEN 'waiting' ELSE 'withdrawn' END,
+       CASE WHEN w.action_id IS NULL THEN 'unknown_visit' WHEN a.action_id IS NULL THEN 'unknown_action' END,
+       v.patient_id, v.visit_id, coalesce(a.at, n.at), n.occurred_at, n.at, 1
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n (action_id, type, at, occurred_at)
+LEFT JOIN transitions.action a ON a.action_id = n.action_id
+LEFT JOIN transitions.withdrawal w ON w.action_id = n.action_id
+LEFT JOIN LATERAL (
+    SELECT patient_id, visit_id FROM transitions.visit WHERE root_id = a.root_id ORDER BY visit_id LIMIT 1
+) v ON true
+WHERE w.action_id IS NOT NULL OR a.root_id IS NULL
+ORDER BY n.action_id
+ON CONFLICT ON CONSTRAINT answer_pkey DO UPDATE SET
+    type = excluded.type, effect = excluded.effect, reason = excluded.reason, kinds = '[]', episode_id = NULL,
+    patient_id = coalesce(r.patient_id, excluded.patient_id), visit_id = coalesce(r.visit_id, excluded.visit_id),
+    known_at = excluded.known_at, revision = r.revision + 1
+WHERE (r.effect, r.reason) IS DISTINCT FROM (excluded.effect, excluded.reason)
+    AND (excluded.reason IS DISTINCT FROM 'unknown_action' OR r.effect = 'waiting');
+
+-- name: answer_lists
+-- Acknowledgements of a team's list name no visit: they count as they come.
+INSERT INTO transitions.answer (action_id, type, effect, at, occurred_at, known_at, revision)
+SELECT n.action_id, n.type, 'counted', n.at, n.occurred_at, n.at, 1
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n (action_id, type, at, occurred_at)
+ON CONFLICT ON CONSTRAINT answer_pkey DO NOTHING;
+
+-- name: upsert_answers
+-- Write what became of actions, as it now stands.
+INSERT INTO transitions.answer AS r (
+    action_id, type, effect, reason, kinds, patient_id, visit_id, episode_id, at, occurred_at, known_at, revision
+)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $9::timestamptz[],
+    $10::timestamptz[], $11::timestamptz[], $12::bigint[]
+)
+ON CONFLICT ON CONSTRAINT answer_pkey DO UPDATE SET
+    type = excluded.type, effect = excluded.effect, reason = excluded.reason, kinds = excluded.kinds,
+    patient_id = excluded.patient_id, visit_id = excluded.visit_id, episode_id = excluded.episode_id,
+    known_at = excluded.known_at, revision = excluded.revision
+WHERE excluded.revision > r.revision;
+
+-- name: ambiguous_answers
+-- Actions that go on waiting, because several of these visits can be meant.
+UPDATE transitions.answer r SET reason = 'ambiguous_visit', known_at = $2, revision = r.revision + 1
+FROM transitions.action a
+WHERE a.action_id = r.action_id AND a.root_id IS NULL AND a.number = ANY($1::text[]) AND r.reason = 'unknown_visit'
+  AND (
+      SELECT count(DISTINCT v.root_id) FROM transitions.visit v
+      WHERE v.number = a.number AND NOT v.test AND (a.facility IS NULL OR v.facility = a.facility)
+        AND (a.authority IS NULL OR v.authority = a.authority)
+  ) > 1;
+
+-- name: unpublished_answers
+-- What became of actions that Kafka has not heard of yet.
+SELECT action_id AS id, action_id, type, effect, reason, kinds, patient_id, visit_id, episode_id, at, occurred_at,
+       known_at, revision + (SELECT base FROM baton.revision_base) AS revision
+FROM transitions.answer WHERE revision > published_revision LIMIT $1;
+
+-- name: answers_published
+-- Kafka has these revisions.
+UPDATE transitions.answer r SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
+FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
+WHERE r.action_id = n.id AND r.published_revision < n.revision - (SELECT base FROM baton.revision_base);
+
+-- name: republish_answers
+-- Publish what became of actions again, all or what changed since an instant.
+UPDATE transitions.answer SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
 
 -- name: unpublished_rejections
 -- Refused actions that care.rejected has not got yet.

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,8 @@ from services.chassis.kafka.retries import retry_of
 from services.chassis.postgres import Db
 from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.model import (
+    Answer,
+    AnswerRow,
     DeadlineRow,
     Deed,
     EpisodeRow,
@@ -31,6 +33,7 @@ encode = msgspec.json.encode
 _stay = msgspec.json.Decoder(Stay)
 _warnings = msgspec.json.Decoder(tuple[WarningAt, ...])
 _readmission = msgspec.json.Decoder(PlannedReadmission)
+_kinds = msgspec.json.Decoder(tuple[str, ...])
 
 
 class _Body(Struct):
@@ -41,6 +44,7 @@ class _Body(Struct):
     party: str | None = None
     kind: str | None = None
     read_back: bool | None = None
+    patient: str | None = None
     occurred_at: datetime | None = None
 
 
@@ -49,12 +53,16 @@ _body = msgspec.json.Decoder(_Body)
 
 @dataclass(slots=True)
 class Holding:
-    """Everything kept about one patient. `acknowledged` is the stored JSON by episode and deadline id."""
+    """Everything kept about one patient. `acknowledged` is the stored JSON by episode and deadline id.
+
+    `answers` holds what became of actions so far, with the patient for whom that was said.
+    """
 
     stays: list[Stay]
     deeds: list[Deed]
     episodes: list[EpisodeRow]
     acknowledged: dict[str | UUID, str]
+    answers: dict[str, tuple[AnswerRow, UUID | None]] = field(default_factory=dict)
 
 
 async def visit_revisions(db: Db, visits: Iterable[UUID]) -> dict[UUID, tuple[int, UUID]]:
@@ -96,9 +104,11 @@ async def hold_binding(db: Db) -> None:
     await db.execute(SQL["hold_binding"])
 
 
-async def bind_actions(db: Db, numbers: Iterable[str]) -> None:
-    """Let actions find the visits they waited for."""
-    await db.execute(SQL["bind_actions"], list(numbers))
+async def bind_actions(db: Db, numbers: Iterable[str], known_at: datetime) -> None:
+    """Let actions find the visits they waited for, or say of them that several can be meant."""
+    asked = list(numbers)
+    await db.execute(SQL["bind_actions"], asked)
+    await db.execute(SQL["ambiguous_answers"], asked, known_at)
 
 
 async def visits_by_number(db: Db, numbers: Iterable[str]) -> dict[str, list[asyncpg.Record]]:
@@ -123,6 +133,12 @@ async def insert_actions(db: Db, actions: Sequence[tuple[Read, UUID | None]]) ->
         [read.body.decode() for read, _ in actions],
     )
     return {row["action_id"] for row in rows}
+
+
+async def action_bodies(db: Db, actions: Iterable[str]) -> dict[str, bytes]:
+    """What is kept under these ids."""
+    rows = await db.fetch(SQL["action_bodies"], list(actions))
+    return {row["action_id"]: row["body"].encode() for row in rows}
 
 
 async def insert_withdrawals(db: Db, reads: Sequence[Read]) -> set[str]:
@@ -152,7 +168,10 @@ async def holdings(db: Db, patients: Sequence[UUID]) -> dict[UUID, Holding]:
         owner[stay.visit_id] = row["patient_id"]
     for row in await db.fetch(SQL["deeds"], patients):
         deed = deed_of(row["action_id"], row["root_id"], row["at"], row["body"])
-        held[row["patient_id"]].deeds.append(deed)
+        holding = held[row["patient_id"]]
+        holding.deeds.append(deed)
+        if row["revision"] is not None:
+            holding.answers[deed.action_id] = _answer(deed, row), row["answered_for"]
     deadlines: dict[str, list[asyncpg.Record]] = defaultdict(list)
     for row in await db.fetch(SQL["deadlines"], patients):
         deadlines[row["episode_id"]].append(row)
@@ -181,7 +200,15 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         party=said.party,
         kind=said.kind,
         read_back=said.read_back,
+        patient=said.patient,
     )
+
+
+def _answer(deed: Deed, row: asyncpg.Record) -> AnswerRow:
+    said = Answer(
+        row["effect"], row["reason"], _kinds.decode(row["kinds"]), row["visit_id"], row["episode_id"]
+    )
+    return AnswerRow(deed, said, row["known_at"], row["revision"])
 
 
 def _episode(row: asyncpg.Record, deadlines: Sequence[asyncpg.Record]) -> EpisodeRow:
@@ -299,6 +326,46 @@ async def disarm_replans(db: Db, patients: Iterable[UUID], until: datetime) -> N
 async def acknowledge_team(db: Db, team: str, read: Read, by: str | None) -> None:
     """Someone of the team has the list."""
     await db.execute(SQL["acknowledge_team"], team, read.occurred_at, read.at, by)
+
+
+async def answer_at_door(db: Db, reads: Sequence[Read]) -> None:
+    """Say what becomes of new actions and withdrawals where that needs no plan."""
+    await db.execute(SQL["answer_at_door"], *_asked(reads))
+
+
+async def answer_lists(db: Db, reads: Sequence[Read]) -> None:
+    """Say that acknowledgements of lists count."""
+    await db.execute(SQL["answer_lists"], *_asked(reads))
+
+
+def _asked(reads: Sequence[Read]) -> tuple[list[Any], ...]:
+    return (
+        [read.action_id for read in reads],
+        [read.type for read in reads],
+        [read.at for read in reads],
+        [read.occurred_at for read in reads],
+    )
+
+
+async def upsert_answers(db: Db, rows: Sequence[tuple[UUID, AnswerRow]]) -> None:
+    """Write what became of actions: (patient, row)."""
+    only = [(patient_id, row, row.deed, row.answer) for patient_id, row in rows]
+    only.sort(key=lambda one: one[2].action_id)
+    await db.execute(
+        SQL["upsert_answers"],
+        [deed.action_id for _, _, deed, _ in only],
+        [deed.type for _, _, deed, _ in only],
+        [answer.effect for _, _, _, answer in only],
+        [answer.reason for _, _, _, answer in only],
+        [encode(answer.kinds).decode() for _, _, _, answer in only],
+        [patient_id for patient_id, _, _, _ in only],
+        [answer.visit_id for _, _, _, answer in only],
+        [answer.episode_id for _, _, _, answer in only],
+        [deed.at for _, _, deed, _ in only],
+        [deed.occurred_at for _, _, deed, _ in only],
+        [row.known_at for _, row, _, _ in only],
+        [row.revision for _, row, _, _ in only],
+    )
 
 
 async def insert_rejections(db: Db, items: Sequence[tuple[UUID, Record, Refusal, datetime]]) -> None:

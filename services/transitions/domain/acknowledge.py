@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from schemas.transitions import Ack
+from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Deed, EpisodeRow, Stay
 
 MISSED = "_missed"
@@ -19,7 +20,7 @@ def acknowledgements(
     A deadline kind means its `_missed` alert. `readmission_detected` names the new stay.
     """
     given = sorted(
-        (deed for deed in deeds if deed.type == "alert_acknowledged" and deed.kind),
+        (d for d in deeds if d.type == "alert_acknowledged" and d.kind and not misdirected(d, stays)),
         key=lambda deed: (deed.occurred_at, deed.action_id),
     )
     if not given:

@@ -27,7 +27,10 @@ class Diagnosis(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One visit, as far as follow-up depends on it. Instants are UTC; see `schemas.encounters.Visit`."""
+    """One visit, as far as follow-up depends on it. Instants are UTC; see `schemas.encounters.Visit`.
+
+    `aliases` are the other numbers of its patient, merged away or of other authorities.
+    """
 
     visit_id: UUID
     root_id: UUID
@@ -68,6 +71,7 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     language: str | None = None
     death_at: datetime | None = None
     death_learned_at: datetime | None = None
+    aliases: tuple[str, ...] = ()
 
 
 class Assessment(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -9,6 +9,7 @@ from schemas.reference.facilities import Facilities
 from services.transitions.domain import contact, episodes, handoff, readmission
 from services.transitions.domain.deadline import PastDeeds, plan_deadline
 from services.transitions.domain.episodes import GONE, Circumstances, Draft
+from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
 
@@ -30,7 +31,7 @@ def plan(
     if not any(stay.moves or stay.discharged_at for stay in stays):
         return Plan()  # nobody has moved or left
     skew = protocol.engine.clock_skew
-    done = [deed for deed in deeds if deed.occurred_at <= deed.at + skew]
+    done = [deed for deed in deeds if deed.occurred_at <= deed.at + skew and not misdirected(deed, stays)]
     done.sort(key=lambda deed: (deed.occurred_at, deed.at, deed.action_id))
     planned: list[PlannedEpisode] = []
     judged: list[tuple[UUID, PlannedReadmission]] = []

@@ -57,10 +57,9 @@ def stay_of(event: EncounterEvent) -> Stay:
         language=patient.language,
         death_at=death.at if death else None,
         death_learned_at=death.learned_at if death else None,
+        aliases=tuple(one.id for one in patient.identifiers if one.id != patient.number),
     )
 
 
 def _diagnoses(visit: Visit) -> tuple[Diagnosis, ...]:
-    return tuple(
-        Diagnosis(code=said.code, system=said.system, type=said.type) for said in visit.diagnoses
-    )
+    return tuple(Diagnosis(code=said.code, system=said.system, type=said.type) for said in visit.diagnoses)
