@@ -130,7 +130,7 @@ def read_action(record: Record, now: datetime) -> store.Heard | None:
     at = arrived(record, now)
     withdraws = action.id if isinstance(action, ActionWithdrawn) else None
     return store.Heard(
-        action_id=f"withdrawal of {withdraws}" if withdraws else action.id or derived_id(action, at),
+        action_id=store.withdrawal_id(withdraws) if withdraws else action.id or derived_id(action, at),
         type=action.type,
         by=action.by,
         at=at,

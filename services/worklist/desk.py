@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.chassis import clock
 from services.chassis.postgres import Db, Pool, is_transient
 from services.worklist.contact import Contact
 from services.worklist.problems import Problem
 from services.worklist.settings import Settings
+from services.worklist.sql import SQL
 from services.worklist.views import Choices
 
 if TYPE_CHECKING:
@@ -29,13 +29,17 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the read model: by whom, when, and what contact hours go by. Ends with its request."""
+    """One look at the read model: by whom, when, and what contact hours go by. Ends with its request.
+
+    `change` is the number of a change that everything read by it has seen.
+    """
 
     db: Db
     by: str
     now: datetime
     contact: Contact
     memory: Memory = field(default_factory=Memory)
+    change: int = 0
 
 
 class Desk:
@@ -63,11 +67,26 @@ class Desk:
         pool = self.pool
         try:
             async with asyncio.timeout(self.settings.worklist_answer_within), pool.acquire() as db:
-                yield Look(db, by, await clock.now(db), self.contact, self.memory)
+                moment = await db.fetchrow(SQL["moment"])
+                assert moment is not None
+                now = moment["now"].astimezone(UTC)
+                yield Look(db, by, now, self.contact, self.memory, moment["change"])
         except Exception as error:
             if not is_transient(error):
                 raise
             raise slow("The database is slow or away just now: try again in a moment.") from error
+
+    @asynccontextmanager
+    async def act(self, by: str) -> AsyncIterator[Look]:
+        """A look in one transaction, to be written in; it commits when the body ends well."""
+        async with self.look(by) as look, look.db.transaction():
+            yield look
+
+    def wake(self) -> None:
+        """After the commit: there is something to publish."""
+        relay = getattr(self.service, "relay", None)
+        if relay is not None:
+            relay.wake()
 
 
 def slow(sentence: str) -> Problem:

@@ -55,7 +55,7 @@ async def patient_page(look: Look, patient_id: UUID, *, case: str | None = None)
     lease = await db.fetchrow(SQL["lease_of"], patient_id, look.now)
     person = person_of(Patient.model_validate_json(document))
     cases = [_case(look, episode, deadlines, visits) for episode in episodes]
-    actions = [_action(row) for row in rows]
+    actions = [action_view(row) for row in rows]
     opened = next((one.case for one in cases if case and one.case == case.upper()), None)
     return PatientPage(
         person=person,
@@ -68,6 +68,7 @@ async def patient_page(look: Look, patient_id: UUID, *, case: str | None = None)
         alerts=tuple(alerts),
         actions=tuple(actions),
         as_of=look.now,
+        change=look.change,
     )
 
 
@@ -159,7 +160,8 @@ def _deadline(look: Look, event: DeadlineEvent) -> DeadlineView:
     )
 
 
-def _action(row: Row) -> ActionView:
+def action_view(row: Row) -> ActionView:
+    """An action as a page shows it."""
     return ActionView(
         action_id=row["action_id"],
         type=row["type"],

@@ -79,6 +79,7 @@ async def page(look: Look, filters: Filters, *, limit: int = 50, after: str | No
         next=str(Cursor(last["due_at"], last["deadline_id"])) if last else None,
         counts=await _counts(look, given),
         as_of=look.now,
+        change=look.change,
     )
 
 
@@ -248,12 +249,19 @@ async def board(look: Look, filters: Filters, *, hours: int = 12, limit: int = 3
         hours=tuple(
             BoardSlot(at=at, items=sum(by.values()), severities=by) for at, by in sorted(slots.items())
         ),
-        overdue=_items(look, overdue),
-        next=_items(look, coming),
+        overdue=_nameless(_items(look, overdue)),
+        next=_nameless(_items(look, coming)),
         holders=tuple(Holding(**dict(row)) for row in holders),
         alerts=await alerts(look, team=filters.team, unit=filters.unit, facility=filters.facility, limit=30),
         as_of=look.now,
+        change=look.change,
     )
+
+
+def _nameless(items: Iterable[Item]) -> tuple[Item, ...]:
+    """A wall is read by whoever passes: cases, times and units, nothing of whom."""
+    nothing = dict.fromkeys(("name", "number", "birth_date", "language", "visit_number"))
+    return tuple(item.model_copy(update=nothing) for item in items)
 
 
 def _set_overdue(given: tuple[object, ...]) -> tuple[object, ...]:

@@ -432,3 +432,82 @@ SELECT state, count(*), min(at) FROM worklist.action WHERE state = 'refused' GRO
 -- name: build
 -- Which build of the read model this is, and whether it is complete.
 SELECT build, began_at IS NOT NULL AND ended_at IS NULL AS rebuilding FROM worklist.build;
+
+-- name: moment
+-- What time it is, and the last change that a page read after this will have seen.
+SELECT coalesce((SELECT at FROM baton.clock), statement_timestamp()) AS now,
+       coalesce((SELECT max(change_id) FROM worklist.change), 0) AS change;
+
+-- name: case_for_action
+-- What an action on a case has to say of its visit, and whom it touches.
+SELECT e.episode_id, e.patient_id, v.number, v.facility, v.authority
+FROM worklist.episode e LEFT JOIN worklist.visit v ON v.visit_id = e.visit_id
+WHERE e.episode_id = $1;
+
+-- name: places_of_case
+-- The teams and units that look at a case.
+SELECT DISTINCT team, unit FROM worklist.deadline WHERE episode_id = $1 AND owed;
+
+-- name: enter_action
+-- Keep an action of ours until Kafka has it; the same id again leaves no trace.
+INSERT INTO worklist.action (
+    action_id, type, ours, state, by, at, occurred_at, patient_id, episode_id, number, facility, authority, withdraws, body
+)
+VALUES ($1, $2, true, 'waiting', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT ON CONSTRAINT action_pkey DO NOTHING
+RETURNING action_id;
+
+-- name: action
+-- An action as it now stands.
+SELECT a.action_id, a.type, a.state, a.patient_id, a.episode_id, a.number, a.by, a.at, a.occurred_at, a.body, a.ours,
+       a.effect, a.reason, a.kinds, coalesce(a.effect = 'withdrawn', false) OR EXISTS (
+           SELECT FROM worklist.action w WHERE w.withdraws = a.action_id AND w.state <> 'refused'
+       ) AS withdrawn
+FROM worklist.action a WHERE a.action_id = $1;
+
+-- name: next_kind
+-- What is owed first in a case.
+SELECT kind FROM worklist.deadline WHERE episode_id = $1 AND owed ORDER BY due_at, deadline_id LIMIT 1;
+
+-- name: lease_for_update
+-- Who works on a patient, held until the transaction ends.
+SELECT by, until FROM worklist.lease WHERE patient_id = $1 FOR UPDATE;
+
+-- name: take
+-- Work on a patient, unless somebody else does; gives nothing then.
+INSERT INTO worklist.lease AS l (patient_id, by, episode_id, kind, taken_at, until)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT ON CONSTRAINT lease_pkey DO UPDATE SET
+    by = excluded.by, episode_id = excluded.episode_id, kind = excluded.kind, taken_at = excluded.taken_at,
+    until = excluded.until
+WHERE l.until <= excluded.taken_at OR l.by = excluded.by
+RETURNING until;
+
+-- name: release
+-- Work on a patient no longer: one's own work ($2), or anyone's (null).
+DELETE FROM worklist.lease WHERE patient_id = $1 AND ($2::text IS NULL OR by = $2)
+RETURNING by, episode_id, kind, until;
+
+-- name: end_leases
+-- Leases that have run out.
+DELETE FROM worklist.lease
+WHERE patient_id IN (
+    SELECT patient_id FROM worklist.lease WHERE until <= $1 ORDER BY patient_id LIMIT 500 FOR UPDATE SKIP LOCKED
+)
+RETURNING by, episode_id, kind;
+
+-- name: unpublished_actions
+-- Actions of ours that care.actions has not got yet.
+SELECT action_id AS id, revision, at, type, body FROM worklist.action
+WHERE ours AND revision > published_revision ORDER BY at LIMIT $1;
+
+-- name: actions_published
+-- Kafka has these.
+UPDATE worklist.action a
+SET published_revision = n.revision, state = CASE a.state WHEN 'waiting' THEN 'sent' ELSE a.state END
+FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
+WHERE a.action_id = n.id AND a.published_revision < n.revision;
+
+-- name: republish_actions
+-- Publish actions of ours again, all or those since an instant; whoever knows them takes no notice.
+UPDATE worklist.action SET published_revision = 0 WHERE ours AND ($1::timestamptz IS NULL OR at >= $1);

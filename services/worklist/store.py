@@ -33,6 +33,11 @@ class Heard:
     offset: int
 
 
+def withdrawal_id(action_id: str) -> str:
+    """Under which id the withdrawal of an action is kept: an action is undone once."""
+    return f"withdrawal of {action_id}"
+
+
 async def lock_projection(db: Db) -> None:
     """Let no other batch be applied until the transaction ends."""
     await db.execute(SQL["lock_projection"])

@@ -106,12 +106,16 @@ class Counts(View):
 
 
 class ListPage(View):
-    """One page of the list, soonest due first. `next` is the cursor of the page behind it; None: this is the last."""
+    """One page of the list, soonest due first. `next` is the cursor of the page behind it; None: this is the last.
+
+    `change`, here and below: the number of a change that this has seen; `/api/v1/events?after=` goes on from there.
+    """
 
     items: tuple[Item, ...]
     next: str | None
     counts: Counts
     as_of: Instant
+    change: int = 0
 
 
 class Choice(View):
@@ -313,6 +317,7 @@ class PatientPage(View):
     alerts: tuple[AlertView, ...]
     actions: tuple[ActionView, ...]
     as_of: Instant
+    change: int = 0
 
 
 class BoardSlot(View):
@@ -341,6 +346,7 @@ class BoardView(View):
     holders: tuple[Holding, ...]
     alerts: tuple[AlertView, ...]
     as_of: Instant
+    change: int = 0
 
 
 class Feed(View):
