@@ -32,7 +32,8 @@ BACK = a_stay("V2", admitted="2026-01-20 10:00")
 def answer(deed: Deed, *facts: Stay | Deed) -> Answer:
     stays = [fact for fact in facts if isinstance(fact, Stay)]
     deeds = [fact for fact in facts if isinstance(fact, Deed)]
-    return answers(stays, [*deeds, deed], planned(*stays, *deeds, deed))[deed.action_id]
+    plan = planned(*stays, *deeds, deed, as_of=ny("2026-06-01 00:00"))
+    return answers(stays, [*deeds, deed], plan)[deed.action_id]
 
 
 def said(deed: Deed, *facts: Stay | Deed) -> tuple[Any, ...]:
