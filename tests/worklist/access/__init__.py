@@ -1,0 +1,1 @@
+"""Tests of signing in to the worklist, and of its audit."""
