@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup check test bench demo lock format clean
+.PHONY: help setup check test fuzz bench demo lock format clean
 
 # A HOME that is missing or empty would send every cache to /: keep them here instead.
 ifeq ($(strip $(HOME)),)
@@ -12,6 +12,7 @@ endif
 PYTHON ?= python3
 # Most of a test's time is waiting, so more of them than a small machine has processors.
 JOBS ?= 3
+SECONDS ?= 60
 BIN := .venv/bin
 STAMP := .venv/.ready
 # A hospital's network may have a certificate authority of its own, which the system knows.
@@ -45,6 +46,9 @@ check: $(STAMP) ## Formatter, linter, spelling, types, import rules, schemas, ca
 
 test: $(STAMP) ## Run all tests on a real Postgres and a real Kafka (ARGS="-k visit -x" goes to pytest; JOBS=0 for one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+fuzz: $(STAMP) ## Try wrong messages, frames, histories and actions for SECONDS=60
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 bench: $(STAMP) ## Run the benchmarks, one JSON line each (ONLY=parse for one)
 	@$(BIN)/python -m tests.bench $(ONLY)
