@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.base import iso
+from services.transitions.domain.risk.model import Lace, Programme
 
 
 class VisitRow(Struct, frozen=True, gc=False):
@@ -42,6 +43,8 @@ class EpisodeRow(Struct, frozen=True, gc=False):
     opened_at: datetime
     closed_at: datetime | None
     close_reason: str | None
+    programme: Programme | None = None
+    lace: Lace | None = None
     deadlines: tuple[DeadlineRow, ...] = ()
 
 
@@ -110,8 +113,18 @@ def _visit(row: VisitRow) -> dict[str, Any]:
 def _episode(row: EpisodeRow) -> dict[str, Any]:
     said = _plain(row)
     deadlines = _sorted(map(_plain, said.pop("deadlines")), "due_at", "kind")
-    # Programme and risk are not computed in this version.
-    return said | {"programme": None, "lace": None, "deadlines": deadlines}
+    told = {
+        "programme": None if row.programme is None else _told(row.programme, "decision", "reasons"),
+        "lace": None
+        if row.lace is None
+        else _told(row.lace, "l", "a", "c", "e", "total", "band", "provisional"),
+    }
+    return said | told | {"deadlines": deadlines}
+
+
+def _told(value: Struct, *names: str) -> dict[str, Any]:
+    said = {name: getattr(value, name) for name in names}
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in said.items()}
 
 
 def _plain(row: Struct) -> dict[str, Any]:

@@ -5,14 +5,18 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 
 from baton import document
 from baton.document import AlertRow, DeadlineRow, EpisodeRow, ReadmissionRow, RejectedRow, VisitRow
 from baton.trouble import Trouble
 from services.chassis import sql
+from services.transitions.domain.risk.model import Lace, Programme
 
 SQL = sql.parse(files("baton").joinpath("outcome.sql").read_text("utf-8"), where="baton/outcome.sql")
+_programme = msgspec.json.Decoder(Programme)
+_lace = msgspec.json.Decoder(Lace)
 Row = TypeVar("Row", bound=Struct)
 
 
@@ -36,7 +40,13 @@ async def _read(db: "asyncpg.Connection[asyncpg.Record]") -> dict[str, Any]:
     for row in await db.fetch(SQL["deadlines"]):
         deadlines[row["episode_id"]].append(_row(DeadlineRow, row))
     episodes = [
-        _row(EpisodeRow, row, deadlines=tuple(deadlines[row["episode_id"]]))
+        _row(
+            EpisodeRow,
+            row,
+            deadlines=tuple(deadlines[row["episode_id"]]),
+            programme=row["programme"] and _programme.decode(row["programme"]),
+            lace=row["lace"] and _lace.decode(row["lace"]),
+        )
         for row in await db.fetch(SQL["episodes"])
     ]
     return document.build(

@@ -11,7 +11,7 @@ WHERE NOT v.test AND NOT coalesce(v.document::jsonb -> 'flags' ? 'never_was', fa
 -- name: episodes
 -- Every episode, void ones included.
 SELECT e.episode_id, v.number AS visit, e.facility, v.document::jsonb ->> 'patient_number' AS patient_id, e.kind,
-       e.status, e.opened_at, e.closed_at, e.close_reason
+       e.status, e.opened_at, e.closed_at, e.close_reason, e.programme, e.lace
 FROM transitions.episode e JOIN transitions.visit v USING (visit_id);
 
 -- name: deadlines

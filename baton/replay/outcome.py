@@ -50,6 +50,8 @@ def _episodes(engine: Engine) -> Iterator[EpisodeRow]:
             opened_at=row.opened_at,
             closed_at=row.closed_at,
             close_reason=row.close_reason,
+            programme=row.programme,
+            lace=row.lace,
             deadlines=tuple(
                 DeadlineRow(
                     kind=deadline.kind,

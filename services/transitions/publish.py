@@ -37,7 +37,7 @@ def episode(row: Row) -> Outgoing:
     """An episode as it now stands."""
     return Outgoing(
         key=str(row["patient_id"]).encode(),
-        value=_document(row, ("readmission", "acknowledged")),
+        value=_document(row, ("readmission", "programme", "lace", "acknowledged")),
         headers=_event(EPISODE_TYPE, row["episode_id"], row["revision"], row["known_at"]),
     )
 

@@ -97,7 +97,7 @@ WHERE NOT EXISTS (SELECT 1 FROM transitions.withdrawal w WHERE w.action_id = a.a
 -- name: episodes
 -- The episodes of these patients.
 SELECT episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
-       unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+       unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision
 FROM transitions.episode WHERE patient_id = ANY($1::uuid[]);
 
 -- name: deadlines
@@ -111,18 +111,19 @@ FROM transitions.deadline WHERE patient_id = ANY($1::uuid[]) ORDER BY deadline_i
 -- Write episodes as they now stand.
 INSERT INTO transitions.episode AS e (
     episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
-    unit, team, live, readmission, acknowledged, learned_at, known_at, revision
+    unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision
 )
 SELECT * FROM unnest(
     $1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::text[], $16::text[],
-    $17::timestamptz[], $18::timestamptz[], $19::bigint[]
+    $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::bigint[]
 )
 ON CONFLICT ON CONSTRAINT episode_pkey DO UPDATE SET
     patient_id = excluded.patient_id, status = excluded.status, opened_at = excluded.opened_at,
     closed_at = excluded.closed_at, close_reason = excluded.close_reason, protocol = excluded.protocol,
     facility = excluded.facility, unit = excluded.unit, team = excluded.team, live = excluded.live,
-    readmission = excluded.readmission, acknowledged = excluded.acknowledged, learned_at = excluded.learned_at,
+    readmission = excluded.readmission, programme = excluded.programme, lace = excluded.lace,
+    acknowledged = excluded.acknowledged, learned_at = excluded.learned_at,
     known_at = excluded.known_at, revision = excluded.revision
 WHERE excluded.revision > e.revision;
 
@@ -247,7 +248,7 @@ SELECT 'care.rejected' AS word, count(*) AS count FROM transitions.rejection WHE
 -- name: unpublished_episodes
 -- Episodes whose latest state Kafka has not heard of yet.
 SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
-       facility, unit, team, live, readmission, acknowledged, learned_at, known_at,
+       facility, unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at,
        revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.episode WHERE revision > published_revision LIMIT $1;
 

@@ -19,6 +19,7 @@ from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.model import (
     Answer,
     AnswerRow,
+    Assessment,
     DeadlineRow,
     Deed,
     EpisodeRow,
@@ -26,6 +27,7 @@ from services.transitions.domain.model import (
     Stay,
     WarningAt,
 )
+from services.transitions.domain.risk.model import Lace, Programme
 
 SQL = sql.load("services.transitions")
 
@@ -33,6 +35,8 @@ encode = msgspec.json.encode
 _stay = msgspec.json.Decoder(Stay)
 _warnings = msgspec.json.Decoder(tuple[WarningAt, ...])
 _readmission = msgspec.json.Decoder(PlannedReadmission)
+_programme = msgspec.json.Decoder(Programme)
+_lace = msgspec.json.Decoder(Lace)
 _kinds = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -44,11 +48,15 @@ class _Body(Struct):
     party: str | None = None
     kind: str | None = None
     read_back: bool | None = None
+    decision: str | None = None
+    owner: str | None = None
+    review_at: datetime | None = None
     patient: str | None = None
     occurred_at: datetime | None = None
 
 
 _body = msgspec.json.Decoder(_Body)
+_assessment = msgspec.json.Decoder(Assessment)
 
 
 @dataclass(slots=True)
@@ -200,6 +208,10 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         party=said.party,
         kind=said.kind,
         read_back=said.read_back,
+        decision=said.decision,
+        owner=said.owner,
+        review_at=said.review_at,
+        assessment=_assessment.decode(body) if said.type == "assessment_recorded" else None,
         patient=said.patient,
     )
 
@@ -215,6 +227,8 @@ def _episode(row: asyncpg.Record, deadlines: Sequence[asyncpg.Record]) -> Episod
     values = dict(row)
     del values["acknowledged"]
     values["readmission"] = row["readmission"] and _readmission.decode(row["readmission"])
+    values["programme"] = row["programme"] and _programme.decode(row["programme"])
+    values["lace"] = row["lace"] and _lace.decode(row["lace"])
     values["deadlines"] = {one["kind"]: _deadline(one) for one in deadlines}
     return EpisodeRow(**values)
 
@@ -238,6 +252,8 @@ async def upsert_episodes(db: Db, rows: Sequence[EpisodeRow], acknowledged: dict
             )
         ),
         [row.readmission and encode(row.readmission).decode() for row in rows],
+        [row.programme and encode(row.programme).decode() for row in rows],
+        [row.lace and encode(row.lace).decode() for row in rows],
         [acknowledged.get(row.episode_id, "[]") for row in rows],
         [row.learned_at for row in rows],
         [row.known_at for row in rows],

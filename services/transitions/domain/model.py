@@ -5,6 +5,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from services.transitions.domain.risk.model import Lace, Programme
+
 
 class Move(Struct, frozen=True, gc=False, omit_defaults=True):
     """A transfer that hands the patient to other people. `learned_at` is the arrival of its first report."""
@@ -189,6 +191,8 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     closed: tuple[str, datetime] | None = None
     readmission: PlannedReadmission | None = None
     opens_at: datetime | None = None
+    programme: Programme | None = None
+    lace: Lace | None = None
 
 
 class Plan(Struct, frozen=True, gc=False):
@@ -243,6 +247,8 @@ class EpisodeRow(Struct, gc=False, omit_defaults=True):
     team: str
     live: bool
     readmission: PlannedReadmission | None
+    programme: Programme | None
+    lace: Lace | None
     learned_at: datetime
     known_at: datetime
     revision: int

@@ -12,6 +12,7 @@ from services.transitions.domain.episodes import GONE, Circumstances, Draft
 from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
+from services.transitions.domain.risk import assess
 
 
 def plan(
@@ -65,8 +66,11 @@ def _plan_group(
         follow_up = episodes.of_discharge(stay, given, history.back(stay))
         if follow_up:
             mine.append(follow_up)
+    whose = assess.person(history, verdicts, deeds, given.protocol.risk)
     for root, mine in drafts.items():
         if mine:
+            for draft in mine:
+                draft.risk = assess.risk_of(draft, whose)
             mine.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
             planned += _with_deeds(
                 mine, [deed for deed in deeds if deed.root_id == root], given.protocol, verdicts
@@ -138,6 +142,8 @@ def _episode(
         closed=closed,
         readmission=None if draft.anchor else _verdict_on(stay, verdicts),
         opens_at=draft.opens_at,
+        programme=draft.risk.programme,
+        lace=draft.risk.lace,
     )
 
 

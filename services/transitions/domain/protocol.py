@@ -4,6 +4,8 @@ from datetime import time, timedelta
 
 from msgspec import Struct
 
+from services.transitions.domain.risk.rules import RiskRules
+
 UNKNOWN = "unknown"
 
 
@@ -115,7 +117,7 @@ class Engine(Struct, frozen=True, gc=False):
 
 
 class Protocol(Struct, frozen=True, gc=False):
-    """A whole protocol. `dispositions` maps a destination category to what opens, None where nothing does."""
+    """A whole protocol. `risk` is how LACE and programme are judged. `dispositions` maps a destination category to what opens, None where nothing does."""
 
     name: str
     version: int
@@ -123,6 +125,7 @@ class Protocol(Struct, frozen=True, gc=False):
     dispositions: dict[str, Opening | None]
     transfer: Opening | None
     unknown_kinds: frozenset[str]
+    risk: RiskRules = RiskRules()
 
     @property
     def label(self) -> str:

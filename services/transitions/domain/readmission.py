@@ -41,7 +41,7 @@ class History:
     def _counts_as_start(self, stay: Stay) -> bool:
         """An A01 or A06 into acute inpatient care: post-acute stays are no readmissions (CMS measure 0506)."""
         # A stay first seen in the middle (the day a feed goes live, all are) did not start with what we saw.
-        return _inpatient(stay) and not stay.gap and self.facilities.of(stay.facility).acute
+        return is_inpatient(stay) and not stay.gap and self.facilities.of(stay.facility).acute
 
     def within(self, earlier: Stay, at: datetime) -> int | None:
         """Days from the discharge to `at` on the calendar of the facility that discharged, if they count."""
@@ -73,7 +73,7 @@ class History:
         for later in self.stays:
             if later.visit_id in self.starts:
                 verdict = self._of_start(later)
-            elif later.care_class in _REVISITS and not _inpatient(later) and not self._joined(later):
+            elif later.care_class in _REVISITS and not is_inpatient(later) and not self._joined(later):
                 verdict = self._of_revisit(later)
             else:
                 continue
@@ -108,7 +108,7 @@ class History:
         best: Stay | None = None
         for stay in self.stays:
             left = left_at(stay)
-            if left is None or not _inpatient(stay) or not self._follows(later, stay):
+            if left is None or not is_inpatient(stay) or not self._follows(later, stay):
                 continue
             facility = self.facilities.of(stay.facility)
             if not facility.acute or stay.disposition_category == "still_patient":
@@ -138,8 +138,8 @@ class History:
     def led_to(self, visit: Stay, stay: Stay) -> bool:
         """Whether this emergency visit went on as that stay."""
         begun, left = begun_at(visit), left_at(visit)
-        at = stay.admitted_at if _inpatient(stay) else stay.started_at
-        on = _inpatient(stay) or stay.care_class == "observation"
+        at = stay.admitted_at if is_inpatient(stay) else stay.started_at
+        on = is_inpatient(stay) or stay.care_class == "observation"
         if begun is None or not on or not at or stay.facility != visit.facility or stay.state == "planned":
             return False
         return at >= begun and (left is None or at - left <= self.engine.ed_to_ip_gap)
@@ -174,7 +174,7 @@ def death_of(stays: Sequence[Stay]) -> datetime | None:
     )
 
 
-def _inpatient(stay: Stay) -> bool:
+def is_inpatient(stay: Stay) -> bool:
     return (
         stay.inpatient
         and stay.admitted_at is not None

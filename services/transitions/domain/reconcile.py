@@ -168,6 +168,8 @@ def _episode(
         team=planned.team,
         live=planned.live,
         readmission=readmission,
+        programme=planned.programme,
+        lace=planned.lace,
         learned_at=learned,
         known_at=known,
         revision=row.revision if row else 0,

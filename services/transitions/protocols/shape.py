@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from services.transitions.domain import protocol as rules
+from services.transitions.domain.risk.rules import RiskRules
+from services.transitions.protocols.risk import ProgrammeFile, RiskFile
 
 
 def _span(value: object) -> object:
@@ -157,6 +159,8 @@ class ProtocolFile(_Part):
     version: Annotated[int, Field(ge=1)]
     engine: EngineFile
     deadlines: Annotated[dict[Name, DeadlineFile], Field(min_length=1)]
+    risk: RiskFile = RiskFile()
+    programme: ProgrammeFile = ProgrammeFile()
     transfers: OpeningFile | Literal["none"]
     dispositions: dict[Name, OpeningFile | Literal["none"]]
 
@@ -187,6 +191,7 @@ class ProtocolFile(_Part):
             name=self.name,
             version=self.version,
             engine=rules.Engine(**self.engine.model_dump()),
+            risk=RiskRules(self.risk.build(), self.programme.build()),
             dispositions=dispositions,
             transfer=None if self.transfers == "none" else self.transfers.build(known),
             unknown_kinds=frozenset(rule.kind for rule in unknown.deadlines) if unknown else frozenset(),
