@@ -51,6 +51,10 @@ class _Body(Struct):
     decision: str | None = None
     owner: str | None = None
     review_at: datetime | None = None
+    occurs_at: datetime | None = None
+    complexity: str | None = None
+    specialty: str | None = None
+    discharging_practitioner: bool = False
     patient: str | None = None
     occurred_at: datetime | None = None
 
@@ -212,6 +216,10 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         owner=said.owner,
         review_at=said.review_at,
         assessment=_assessment.decode(body) if said.type == "assessment_recorded" else None,
+        occurs_at=said.occurs_at,
+        complexity=said.complexity,
+        specialty=said.specialty,
+        discharging_practitioner=said.discharging_practitioner,
         patient=said.patient,
     )
 

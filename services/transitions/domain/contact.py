@@ -1,21 +1,10 @@
 """Conversations and tries after a discharge: what satisfies, what was an attempt, what does not count."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from services.transitions.domain.model import Deed
 from services.transitions.domain.protocol import ContactRule
-
-
-def since(deeds: Sequence[Deed], start: datetime, until: datetime | None) -> list[Deed]:
-    """Contacts from the discharge on; what was said before it prepares it and follows nothing up."""
-    return [
-        deed
-        for deed in deeds
-        if deed.type == "contact_attempted"
-        and deed.occurred_at >= start
-        and (until is None or deed.occurred_at < until)
-    ]
 
 
 def reached_at(rule: ContactRule, contacts: Iterable[Deed]) -> datetime | None:

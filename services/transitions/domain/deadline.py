@@ -1,39 +1,44 @@
 """One deadline of an episode: when it is due, what has settled it, what it becomes otherwise."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from msgspec import Struct
-
-from services.transitions.domain import contact, owed
+from services.transitions.domain import calendar, contact, owed
 from services.transitions.domain.episodes import Draft, End
-from services.transitions.domain.model import Deed, PlannedDeadline
-from services.transitions.domain.protocol import AckRule, DeadlineRule, Protocol
+from services.transitions.domain.model import PlannedDeadline
+from services.transitions.domain.owed import Start
+from services.transitions.domain.protocol import (
+    AckRule,
+    ActionRule,
+    ContactRule,
+    DeadlineRule,
+    Protocol,
+    WithVisit,
+)
+from services.transitions.domain.work import VISITED, Work, done_at
+
+_MOMENT = timedelta(microseconds=1)
 
 
-class PastDeeds(Struct, frozen=True, gc=False):
-    """What was done about one deadline: contacts since the discharge by time, and the waiver."""
-
-    contacts: Sequence[Deed]
-    waived_at: datetime | None = None
-
-
-def plan_deadline(rule: DeadlineRule, draft: Draft, deeds: PastDeeds, protocol: Protocol) -> PlannedDeadline:
-    start, end, stay, engine = draft.start, draft.end, draft.stay, protocol.engine
-    due, because = owed.due_at(rule, start)
+def plan_deadline(
+    rule: DeadlineRule, draft: Draft, work: Work, waived_at: datetime | None, protocol: Protocol
+) -> PlannedDeadline:
+    """What is owed by one rule. `work` is what was done about the discharge, `waived_at` when this was waived."""
+    start, end, engine = draft.start, draft.end, protocol.engine
+    due, because, told_at = _due(rule, start, work)
     tried: list[datetime] = []
     enough = False
     if isinstance(rule.met_by, AckRule):
         done = draft.acknowledged_at
-    else:
-        done = contact.reached_at(rule.met_by, deeds.contacts)
-        tried = contact.tries(rule.met_by, deeds.contacts)
+    elif isinstance(rule.met_by, ContactRule):
+        done = contact.reached_at(rule.met_by, work.contacts)
+        tried = contact.tries(rule.met_by, work.contacts)
         enough = contact.tried_enough(rule.met_by, tried, due, engine.attempt_gap)
-    learned = draft.learned_at
-    if not draft.anchor and rule.kind not in protocol.unknown_kinds and stay.disposition_learned_at:
-        # Owed only because of the destination: nobody could know before that was known.
-        learned = max(learned, stay.disposition_learned_at)
-    waived = deeds.waived_at if not end or not deeds.waived_at or deeds.waived_at < end.at else None
+    else:
+        done = done_at(rule.met_by, work, start)
+    learned = learned_at(rule, draft, protocol)
+    if told_at and told_at > learned:
+        learned = told_at
+    waived = waived_at if not end or not waived_at or waived_at < end.at else None
     return PlannedDeadline(
         kind=rule.kind,
         due_at=due,
@@ -47,9 +52,62 @@ def plan_deadline(rule: DeadlineRule, draft: Draft, deeds: PastDeeds, protocol: 
         settled=_settled(due, done, waived, end, enough=enough),
         provisional=draft.opening.provisional,
         owed=not end and not waived,
-        warnings=tuple(owed.warnings(rule, start, due, attempts=tried, page=draft.page)),
+        warnings=owed.warnings(rule, start, due, tried=tried, booked=work.booked, page=draft.page),
         hold_until=draft.hold_until,
     )
+
+
+def learned_at(rule: DeadlineRule, draft: Draft, protocol: Protocol) -> datetime:
+    """When it could be known that this is owed."""
+    told = draft.stay.disposition_learned_at
+    if told and told > draft.learned_at and not draft.anchor and rule.kind not in protocol.unknown_kinds:
+        return told  # owed only because of the destination: nobody could know before that was known
+    return draft.learned_at
+
+
+def _due(rule: DeadlineRule, start: Start, work: Work) -> tuple[datetime, str, datetime | None]:
+    """The due time, how it came about, and when that was told where it was told after the discharge."""
+    if isinstance(rule.due, WithVisit):
+        return _due_with_visit(rule.due, start, work)
+    due, because = owed.due_at(rule.due, start)
+    if rule.complexity:
+        because = f"{because}; {work.judged.because}"
+    if work.booked and isinstance(rule.met_by, ActionRule) and rule.met_by.action == VISITED:
+        because += _say_booked(work, start, due)
+    return due, because, work.judged.learned_at if rule.complexity else None
+
+
+def _due_with_visit(rule: WithVisit, start: Start, work: Work) -> tuple[datetime, str, datetime | None]:
+    """The date of the visit: of the one that took place, else of the appointment; never later than it is due."""
+    level = work.judged.level
+    latest, because = next(
+        owed.due_at(due, start) for complexity, due in rule.visits if complexity in {None, level}
+    )
+    booked = _day_ends(work.booked.occurs_at, start) if work.booked and work.booked.occurs_at else None
+    visited = _day_ends(work.visited.occurred_at, start) if work.visited else None
+    due = visited or booked
+    if due is None or due >= latest:
+        return latest, f"{because}, when the visit is due; {work.judged.because}", work.judged.learned_at
+    told = [deed.at for deed, end in ((work.visited, visited), (work.booked, booked)) if deed and end == due]
+    day = calendar.say_day(calendar.local_date(due - _MOMENT, start.facility.tz))
+    what = "the day of the visit" if visited else "the day for which the visit is booked"
+    return due, f"to the end of {day}, {what}", min(told)
+
+
+def _day_ends(at: datetime, start: Start) -> datetime:
+    zone = start.facility.tz
+    return calendar.end_of_day(calendar.local_date(at, zone), zone)
+
+
+def _say_booked(work: Work, start: Start, due: datetime) -> str:
+    if (
+        work.booked is None
+        or work.booked.occurs_at is None
+        or (work.visited and work.visited.occurred_at < due)
+    ):
+        return ""
+    late = ", which is too late" if work.booked.occurs_at >= due else ""
+    return f"; booked for {calendar.say_instant(work.booked.occurs_at, start.facility.tz)}{late}"
 
 
 def _settled(

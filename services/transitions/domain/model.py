@@ -106,6 +106,10 @@ class Deed(Struct, frozen=True, gc=False, omit_defaults=True):
     party: str | None = None
     kind: str | None = None
     read_back: bool | None = None
+    occurs_at: datetime | None = None
+    complexity: str | None = None
+    specialty: str | None = None
+    discharging_practitioner: bool = False
     patient: str | None = None
     decision: str | None = None
     owner: str | None = None

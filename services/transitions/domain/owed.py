@@ -7,19 +7,22 @@ from msgspec import Struct
 
 from schemas.reference.facilities import Facility
 from services.transitions.domain import calendar
-from services.transitions.domain.model import WarningAt
+from services.transitions.domain.model import Deed, WarningAt
 from services.transitions.domain.protocol import (
     AfterStart,
     BeforeDue,
+    BusinessDays,
     DayEnds,
     DeadlineRule,
     Elapsed,
     OnBusinessDay,
     OnDay,
+    OnLastDay,
     WarningRule,
 )
 
 WORK = "P3"
+_MOMENT = timedelta(microseconds=1)
 
 
 class Start(Struct, frozen=True, gc=False):
@@ -30,9 +33,9 @@ class Start(Struct, frozen=True, gc=False):
     facility: Facility
 
 
-def due_at(rule: DeadlineRule, start: Start) -> tuple[datetime, str]:
-    """The exclusive upper bound of the deadline, and how it came about."""
-    due, zone = rule.due, start.facility.tz
+def due_at(due: Elapsed | BusinessDays | DayEnds, start: Start) -> tuple[datetime, str]:
+    """The exclusive upper bound of what is due like this, and how it came about."""
+    zone = start.facility.tz
     if isinstance(due, Elapsed):
         when = calendar.say_instant(start.at, zone)
         return start.at + due.within, f"{_say_span(due.within)} after the {start.what} of {when}"
@@ -55,19 +58,25 @@ def due_at(rule: DeadlineRule, start: Start) -> tuple[datetime, str]:
 
 
 def warnings(
-    rule: DeadlineRule, start: Start, due: datetime, *, attempts: list[datetime], page: bool
-) -> list[WarningAt]:
+    rule: DeadlineRule, start: Start, due: datetime, *, tried: list[datetime], booked: Deed | None, page: bool
+) -> tuple[WarningAt, ...]:
     """Every instant at which it is true that time is running out. One outside the deadline's span says nothing.
 
     Without `page` none is louder than work for the list.
     """
+    if not rule.warnings:
+        return ()
+    in_time = booked if booked and booked.occurs_at and booked.occurs_at < due else None
     found = []
     for warning in rule.warnings:
         at = _warns_at(warning, start, due)
-        if start.at < at < due and not (warning.unless_attempted and attempts and attempts[0] < at):
+        spared = (warning.unless_attempted and tried and tried[0] < at) or (
+            warning.unless_booked and in_time and in_time.at < at
+        )
+        if start.at < at < due and not spared:
             found.append(WarningAt(at, cap(warning.severity, page=page)))
     found.sort(key=lambda warning: warning.at)
-    return found
+    return tuple(found)
 
 
 def severity(rule: DeadlineRule, *, facility: Facility, unit: str | None, high_risk: bool, page: bool) -> str:
@@ -99,6 +108,8 @@ def _warns_at(warning: WarningRule, start: Start, due: datetime) -> datetime:
         case OnDay():
             day = calendar.local_date(start.at, zone) + timedelta(days=when.day)
             return calendar.at_local(day, when.clock, zone)
+        case OnLastDay():
+            return calendar.at_local(calendar.local_date(due - _MOMENT, zone), when.clock, zone)
         case _:
             assert_never(when)
 

@@ -6,13 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.reference.facilities import Facilities
-from services.transitions.domain import contact, episodes, handoff, readmission
-from services.transitions.domain.deadline import PastDeeds, plan_deadline
+from services.transitions.domain import episodes, handoff, readmission
+from services.transitions.domain.deadline import learned_at, plan_deadline
 from services.transitions.domain.episodes import GONE, Circumstances, Draft
 from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.risk import assess
+from services.transitions.domain.work import Work, work_on
 
 
 def plan(
@@ -95,7 +96,7 @@ def _with_deeds(
     return [
         _episode(
             draft,
-            _contacts(drafts, n, deeds),
+            work_on(drafts, n, deeds, protocol.complexity),
             {kind: at for (m, kind), at in waived.items() if m == n},
             protocol,
             verdicts,
@@ -104,36 +105,23 @@ def _with_deeds(
     ]
 
 
-def _contacts(drafts: Sequence[Draft], n: int, deeds: Sequence[Deed]) -> Sequence[Deed]:
-    """Who was spoken with between this discharge and what ended it, or the next discharge under the same number."""
-    draft = drafts[n]
-    if draft.anchor or not deeds:
-        return ()
-    ends = [later.start.at for later in drafts[n + 1 :] if not later.anchor]
-    if draft.end:
-        ends.append(draft.end.at)
-    return contact.since(deeds, draft.start.at, min(ends, default=None))
-
-
 def _episode(
     draft: Draft,
-    contacts: Sequence[Deed],
+    work: Work,
     waived: dict[str, datetime],
     protocol: Protocol,
     verdicts: Sequence[tuple[UUID, PlannedReadmission]],
 ) -> PlannedEpisode:
     stay, end, taken = draft.stay, draft.end, draft.acknowledged_at
-    deadlines = tuple(
-        plan_deadline(rule, draft, PastDeeds(contacts, waived.get(rule.kind)), protocol)
-        for rule in draft.opening.deadlines
-    )
+    rules = [rule for rule in draft.opening.deadlines if rule.complexity in {None, work.judged.level}]
+    deadlines = tuple(plan_deadline(rule, draft, work, waived.get(rule.kind), protocol) for rule in rules)
     closed = ("completed", taken) if taken else (end.reason, end.at) if end else None
     return PlannedEpisode(
         visit_id=stay.visit_id,
         kind=draft.opening.episode,
         anchor=draft.anchor,
         opened_at=draft.start.at,
-        learned_at=max((deadline.learned_at for deadline in deadlines), default=draft.learned_at),
+        learned_at=max((learned_at(rule, draft, protocol) for rule in rules), default=draft.learned_at),
         facility=draft.facility,
         team=draft.start.facility.team,
         unit=draft.unit,

@@ -27,7 +27,16 @@ class DayEnds(Struct, frozen=True, gc=False):
     days: int
 
 
-Due = Elapsed | BusinessDays | DayEnds
+class WithVisit(Struct, frozen=True, gc=False):
+    """To the end of the day of the follow-up visit, at the latest when that is due itself (CPT 99495, 99496).
+
+    `visits` are the deadlines of which one is the visit's: for which complexity (None: any), and by when.
+    """
+
+    visits: tuple[tuple[str | None, BusinessDays | DayEnds], ...]
+
+
+Due = Elapsed | BusinessDays | DayEnds | WithVisit
 
 
 class BeforeDue(Struct, frozen=True, gc=False):
@@ -56,12 +65,22 @@ class OnDay(Struct, frozen=True, gc=False):
     clock: time
 
 
-class WarningRule(Struct, frozen=True, gc=False):
-    """When and how loudly to say that time is running out; `unless_attempted` spares whoever has tried."""
+class OnLastDay(Struct, frozen=True, gc=False):
+    """At a time of day on the last day on which it is not yet late."""
 
-    when: BeforeDue | AfterStart | OnBusinessDay | OnDay
+    clock: time
+
+
+class WarningRule(Struct, frozen=True, gc=False):
+    """When and how loudly to say that time is running out.
+
+    `unless_attempted` spares whoever has tried, `unless_booked` whoever has a date in time for the visit.
+    """
+
+    when: BeforeDue | AfterStart | OnBusinessDay | OnDay | OnLastDay
     severity: str
     unless_attempted: bool = False
+    unless_booked: bool = False
 
 
 class ContactRule(Struct, frozen=True, gc=False):
@@ -79,20 +98,41 @@ class AckRule(Struct, frozen=True, gc=False):
     read_back: bool = True
 
 
+class ActionRule(Struct, frozen=True, gc=False):
+    """An action of this type since the discharge satisfies.
+
+    `specialty`: only where the action names it. `from_day`: days after the local date of the discharge
+    before which it does not count (1: not on the day itself).
+    """
+
+    action: str
+    specialty: str | None = None
+    from_day: int = 0
+
+
 class DeadlineRule(Struct, frozen=True, gc=False):
     """One dated obligation.
 
     `severity` is that of a miss while the risk is high or unknown; `low_risk` that of a patient known to be
     at low risk, `elsewhere` that in a unit the facility does not page for. None: no difference.
+    `complexity`: owed only where medical decision making is of this complexity.
     """
 
     kind: str
     due: Due
     severity: str
-    met_by: ContactRule | AckRule
+    met_by: ContactRule | AckRule | ActionRule
     warnings: tuple[WarningRule, ...] = ()
     low_risk: str | None = None
     elsewhere: str | None = None
+    complexity: str | None = None
+
+
+class Complexity(Struct, frozen=True, gc=False):
+    """When medical decision making is taken to be of high complexity before a clinician has assessed it."""
+
+    high_lace: int
+    high_programmes: frozenset[str]
 
 
 class Opening(Struct, frozen=True, gc=False):
@@ -125,6 +165,7 @@ class Protocol(Struct, frozen=True, gc=False):
     dispositions: dict[str, Opening | None]
     transfer: Opening | None
     unknown_kinds: frozenset[str]
+    complexity: Complexity
     risk: RiskRules = RiskRules()
 
     @property

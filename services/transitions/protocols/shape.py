@@ -1,7 +1,8 @@
 """The shape of a protocol file, and how it becomes what the plan reads; knows nothing of where files are."""
 
+from collections.abc import Mapping
 from datetime import time, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -34,13 +35,13 @@ class _Part(BaseModel):
 
 
 class _OneOf(_Part):
-    """A mapping of which exactly one key, or one group of keys, is given."""
+    """A mapping of which exactly one key is given, whatever stands in `_beside`."""
+
+    _beside: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        names = [
-            name for name in type(self).model_fields if name not in {"at", "severity", "unless_attempted"}
-        ]
+        names = [name for name in type(self).model_fields if name not in self._beside]
         if sum(getattr(self, name) is not None for name in names) != 1:
             raise ValueError(f"says not exactly one of {', '.join(names)}; write one of them")
         return self
@@ -50,10 +51,15 @@ class DueFile(_OneOf):
     elapsed: Span | None = None
     business_days: Annotated[int, Field(ge=1, le=60)] | None = None
     end_of_day: Annotated[int, Field(ge=0, le=366)] | None = None
+    with_visit: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
 
-    def build(self) -> rules.Due:
-        if self.elapsed is not None:
-            return rules.Elapsed(self.elapsed)
+    def build(self, others: Mapping[str, "DeadlineFile"]) -> rules.Due:
+        if self.with_visit is not None:
+            visits = [others[kind] for kind in self.with_visit]
+            return rules.WithVisit(tuple((visit.complexity, visit.due.of_days()) for visit in visits))
+        return rules.Elapsed(self.elapsed) if self.elapsed is not None else self.of_days()
+
+    def of_days(self) -> rules.BusinessDays | rules.DayEnds:
         if self.business_days is not None:
             return rules.BusinessDays(self.business_days)
         return rules.DayEnds(self.end_of_day or 0)
@@ -64,27 +70,34 @@ class WarningFile(_OneOf):
     after_start: Span | None = None
     business_day: Annotated[int, Field(ge=1, le=60)] | None = None
     day: Annotated[int, Field(ge=0, le=366)] | None = None
+    last_day: Literal[True] | None = None
     at: Annotated[time, BeforeValidator(_clock)] | None = None
     severity: Level
     unless_attempted: bool = False
+    unless_booked: bool = False
+
+    _beside = frozenset({"at", "severity", "unless_attempted", "unless_booked"})
 
     @model_validator(mode="after")
     def _time_of_day(self) -> Self:
-        if (self.at is not None) != (self.business_day is not None or self.day is not None):
+        of_a_day = (self.business_day, self.day, self.last_day) != (None, None, None)
+        if (self.at is not None) != of_a_day:
             raise ValueError("needs `at` with a day and only then; write a day and its time, or a span")
         return self
 
     def build(self) -> rules.WarningRule:
-        when: rules.BeforeDue | rules.AfterStart | rules.OnBusinessDay | rules.OnDay
+        when: rules.BeforeDue | rules.AfterStart | rules.OnBusinessDay | rules.OnDay | rules.OnLastDay
         if self.before_due is not None:
             when = rules.BeforeDue(self.before_due)
         elif self.after_start is not None:
             when = rules.AfterStart(self.after_start)
         elif self.business_day is not None:
             when = rules.OnBusinessDay(self.business_day, self.at or time())
+        elif self.day is not None:
+            when = rules.OnDay(self.day, self.at or time())
         else:
-            when = rules.OnDay(self.day or 0, self.at or time())
-        return rules.WarningRule(when, self.severity, self.unless_attempted)
+            when = rules.OnLastDay(self.at or time())
+        return rules.WarningRule(when, self.severity, self.unless_attempted, self.unless_booked)
 
 
 class ContactFile(_Part):
@@ -98,11 +111,20 @@ class AckFile(_Part):
     read_back: bool = True
 
 
+class ActionFile(_Part):
+    type: Literal["pcp_notified", "visit_completed", "medications_reconciled"]
+    specialty: Name | None = None
+    from_day: Annotated[int, Field(ge=0, le=366)] = 0
+
+
 class MetByFile(_OneOf):
     contact: ContactFile | None = None
     acknowledgement: AckFile | None = None
+    action: ActionFile | None = None
 
-    def build(self) -> rules.ContactRule | rules.AckRule:
+    def build(self) -> rules.ContactRule | rules.AckRule | rules.ActionRule:
+        if self.action is not None:
+            return rules.ActionRule(self.action.type, self.action.specialty, self.action.from_day)
         if self.contact is None:
             return rules.AckRule((self.acknowledgement or AckFile()).read_back)
         said = self.contact
@@ -112,6 +134,7 @@ class MetByFile(_OneOf):
 
 
 class DeadlineFile(_Part):
+    complexity: Literal["moderate", "high"] | None = None
     due: DueFile
     met_by: MetByFile
     severity: Level
@@ -119,15 +142,16 @@ class DeadlineFile(_Part):
     severity_elsewhere: Level | None = None
     warnings: tuple[WarningFile, ...] = ()
 
-    def build(self, kind: str) -> rules.DeadlineRule:
+    def build(self, kind: str, others: Mapping[str, "DeadlineFile"]) -> rules.DeadlineRule:
         return rules.DeadlineRule(
             kind=kind,
-            due=self.due.build(),
+            due=self.due.build(others),
             severity=self.severity,
             met_by=self.met_by.build(),
             warnings=tuple(warning.build() for warning in self.warnings),
             low_risk=self.severity_low_risk,
             elsewhere=self.severity_elsewhere,
+            complexity=self.complexity,
         )
 
 
@@ -152,12 +176,18 @@ class EngineFile(_Part):
     readmission_days: Annotated[int, Field(ge=1, le=366)]
 
 
+class ComplexityFile(_Part):
+    high_lace: Annotated[int, Field(ge=0, le=20)] = 10
+    high_programmes: frozenset[Name] = frozenset({"case_management"})
+
+
 class ProtocolFile(_Part):
     """The shape of a whole protocol."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     version: Annotated[int, Field(ge=1)]
     engine: EngineFile
+    complexity: ComplexityFile = ComplexityFile()
     deadlines: Annotated[dict[Name, DeadlineFile], Field(min_length=1)]
     risk: RiskFile = RiskFile()
     programme: ProgrammeFile = ProgrammeFile()
@@ -178,10 +208,17 @@ class ProtocolFile(_Part):
                     raise ValueError(
                         f"names in {where} the deadline {kind}, which it does not define; define it"
                     )
+        for kind, deadline in self.deadlines.items():
+            for visit in deadline.due.with_visit or ():
+                of_days = self.deadlines[visit].due if visit in self.deadlines else None
+                if of_days is None or (of_days.business_days, of_days.end_of_day) == (None, None):
+                    raise ValueError(
+                        f"lets {kind} be due with {visit}, which is no deadline of days; name one that is"
+                    )
         return self
 
     def build(self) -> rules.Protocol:
-        known = {kind: deadline.build(kind) for kind, deadline in self.deadlines.items()}
+        known = {kind: deadline.build(kind, self.deadlines) for kind, deadline in self.deadlines.items()}
         dispositions = {
             category: None if opening == "none" else opening.build(known)
             for category, opening in self.dispositions.items()
@@ -195,6 +232,7 @@ class ProtocolFile(_Part):
             dispositions=dispositions,
             transfer=None if self.transfers == "none" else self.transfers.build(known),
             unknown_kinds=frozenset(rule.kind for rule in unknown.deadlines) if unknown else frozenset(),
+            complexity=rules.Complexity(self.complexity.high_lace, self.complexity.high_programmes),
         )
 
 

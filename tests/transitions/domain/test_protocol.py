@@ -28,22 +28,22 @@ def test_every_destination_is_named() -> None:
 def test_the_demo_changes_spans_and_nothing_else() -> None:
     """The same rules in fast motion."""
     real, demo = load_protocol(), load_protocol("demo")
-    assert demo.label == "demo@1"
+    assert demo.label == "demo@2"
     assert demo.engine.settle_window == timedelta(seconds=5)
     assert demo.engine.ack_lead == real.engine.ack_lead
-    (call, contact), (real_call, real_contact) = (p.dispositions["home"].deadlines for p in (demo, real))  # type: ignore[union-attr]
+    (call, *others), (real_call, *real_others) = (p.dispositions["home"].deadlines for p in (demo, real))  # type: ignore[union-attr]
     assert call.due == Elapsed(timedelta(seconds=40))
     assert (call.met_by, call.severity, call.warnings) == (
         real_call.met_by,
         real_call.severity,
         real_call.warnings,
     )
-    assert contact == real_contact
+    assert others == real_others
 
 
 def test_a_site_puts_its_own_beside(tmp_path: Path) -> None:
     """A file of the site's folder wins over the shipped one of that name, and may extend another."""
-    put(tmp_path, "transitions-of-care", TEXT.replace("version: 1", "version: 7"))
+    put(tmp_path, "transitions-of-care", TEXT.replace("version: 2", "version: 7"))
     put(tmp_path, "fast", "extends: transitions-of-care\nelapsed: {call_72h: PT48H}\n")
     assert load_protocol(folder=tmp_path).label == "transitions-of-care@7"
     assert load_protocol("fast", tmp_path).label == "fast@7"
@@ -72,7 +72,7 @@ def edited(change: dict[str, object]) -> str:
         ({"deadlines.call_72h.due": {"elapsed": 72}},
          "deadlines.call_72h.due.elapsed: is no duration; write ISO 8601 such as PT72H or PT90M"),
         ({"deadlines.call_72h.due": {}},
-         "deadlines.call_72h.due: says not exactly one of elapsed, business_days, end_of_day; write one of them"),
+         "deadlines.call_72h.due: says not exactly one of elapsed, business_days, end_of_day, with_visit; write one of them"),
         ({"deadlines.call_72h.colour": "red"},
          "deadlines.call_72h.colour: is not known; remove it or correct its spelling"),
         ({"deadlines.call_72h.severity": None}, "deadlines.call_72h.severity: is missing; write it"),

@@ -233,7 +233,7 @@ def test_an_emergency_visit_under_its_own_number_joins_the_stay(
 def test_a_cancelled_admission_gives_everything_back() -> None:
     """The old due instants; what is past by then is known late and pages nobody."""
     story = Story().hears("2026-01-09 15:00", HOME).hears("2026-01-11 09:00", arrives("2026-01-11 09:00"))
-    assert story.statuses() == {"call_72h": "superseded", "tcm_contact": "superseded"}
+    assert set(story.statuses().values()) == {"superseded"}
     story.hears("2026-01-13 09:00", arrives("2026-01-11 09:00", state="cancelled"))
     call, contact = story.deadline("call_72h"), story.deadline("tcm_contact")
     assert (call.status, call.due_at, call.late_known, call.generation) == (

@@ -57,7 +57,7 @@ def test_nothing_new_writes_nothing() -> None:
     """The same facts again, at any later time at which nothing fell due."""
     story = Story().hears(LEFT, HOME)
     assert [row.revision for row in story.last.episodes] == [1]
-    assert [row.revision for row in story.last.deadlines] == [1, 1]
+    assert [row.revision for row in story.last.deadlines] == [1] * 5
     story.hears("2026-01-09 19:00", HOME)
     assert (story.last.episodes, story.last.deadlines) == ((), ())
 
@@ -89,7 +89,7 @@ def test_a_merge_moves_the_rows_and_tells_of_each() -> None:
         story.rows, ought, patient_id=HOME.visit_id, protocol_name=PROTOCOL.label, as_of=at, arrival=at
     )
     assert [(row.patient_id, row.revision) for row in moved.episodes] == [(HOME.visit_id, 2)]
-    assert [(d.status, d.revision, d.generation) for d in moved.deadlines] == [("pending", 2, 0)] * 2
+    assert [(d.status, d.revision, d.generation) for d in moved.deadlines] == [("pending", 2, 0)] * 5
 
 
 def test_an_episode_keeps_the_protocol_it_was_opened_under() -> None:
@@ -104,7 +104,7 @@ def test_an_episode_keeps_the_protocol_it_was_opened_under() -> None:
         arrival=ny(LEFT),
     )
     assert changed.episodes == ()
-    assert changed.rows[0].protocol == "transitions-of-care@1"
+    assert changed.rows[0].protocol == PROTOCOL.label == "transitions-of-care@2"
 
 
 # --- timers ----------------------------------------------------------------------------------------------------
@@ -149,7 +149,8 @@ def test_a_row_fired_ahead_of_the_mark_stays_fired() -> None:
     story.row().deadlines["call_72h"] = fired
     mark = ny("2026-01-12 14:00")
     changes = brought(story.rows, planned(HOME, as_of=mark), mark)
-    assert (fired.status, changes.deadlines) == ("missed", ())
+    assert fired.status == "missed"
+    assert [d.kind for d in changes.deadlines if d.kind == "call_72h"] == []
 
 
 # --- corrections -----------------------------------------------------------------------------------------------
@@ -189,6 +190,9 @@ def test_a_replay_of_old_discharges_is_late_known() -> None:
     assert {d.kind: (d.status, d.late_known) for d in story.row().deadlines.values()} == {
         "call_72h": ("missed", True),
         "tcm_contact": ("missed", True),
+        "pcp_notify": ("missed", True),
+        "visit_14d": ("pending", False),
+        "med_rec": ("pending", False),
     }
 
 
