@@ -25,6 +25,7 @@ def build(settings: Settings) -> Service:
         settings,
         subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
+        checks={"line": lambda _: inbound.check()},
         loops=[_tell_mark, _upkeep, refused.run, partial(_reload, reload, inbound)],
     )
     inbound.take(inbound.feeds, service.registry)

@@ -14,6 +14,7 @@ from services.admissions.feeds import Feeds
 from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.sender import sender
 from services.admissions.hl7.triggers import TYPES
+from services.admissions.line import STOPPED, Line
 from services.admissions.settings import Settings
 from services.admissions.store import Kept, Tally
 from services.chassis import clock, metrics
@@ -64,6 +65,7 @@ class Inbound:
         self._newest = self.feeds
         self.facilities = settings.facilities()
         self._months: set[str] = set()
+        self.line = Line(settings.poison_share, settings.poison_window)
 
     def take(self, feeds: Feeds, registry: metrics.Registry) -> None:
         """Read by these profiles from the next batch on; the one in hand is read and folded by one set of them.
@@ -109,13 +111,25 @@ class Inbound:
             read, refused = self.read(record, now)
             items += read
             refusals += refused
+        self._judge(service, items, refusals)
         await self._ensure_months(pool, items)
         async with asyncio.TaskGroup() as lanes:
             for number, lane in enumerate(_lanes(items)):
                 lanes.create_task(self._keep_all(service, lane, () if number else refusals))
         async with pool.acquire() as db:
             await service.marks.write(db, records)
+        self.line.passed(len(items) + len(refusals), len(refusals))
         service.relay.wake()
+
+    def _judge(self, service: Service, items: Sequence[_Item], refusals: Sequence[_Refusal]) -> None:
+        try:
+            self.line.judge(len(items) + len(refusals), (refusal[3].code for refusal in refusals))
+        finally:
+            service.registry.gauge(STOPPED).set(self.line.stopped is not None)
+
+    async def check(self) -> str | None:
+        """What /readyz says while the line stands."""
+        return self.line.stopped
 
     async def refuse(self, service: Service, record: Record, why: str) -> None:
         """Keep a record as refused that was read and cannot be applied; `why` is the class of the error."""

@@ -52,3 +52,15 @@ class Settings(ReadingSettings):
         description="how long raw messages are kept, as an ISO 8601 duration",
         examples=["P90D"],
     )
+    poison_share: float = Field(
+        default=0.95,
+        gt=0,
+        le=1,
+        description="the share of refused messages from which on admissions stops reading; 1 lets everything pass",
+    )
+    poison_window: int = Field(
+        default=200,
+        ge=20,
+        le=1_000_000,
+        description="among how many of the latest messages that share is counted",
+    )

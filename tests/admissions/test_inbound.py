@@ -11,6 +11,7 @@ import pytest
 
 from services.admissions.consumer import WORTH_PARTING, Inbound
 from services.admissions.feeds import Feeds
+from services.admissions.line import LineStopped
 from services.admissions.settings import Settings
 from services.admissions.upkeep import prune, refold
 from services.chassis.service import Service
@@ -247,3 +248,22 @@ async def test_old_months_of_raw_messages_go(service: Service) -> None:
 
     assert await service.pool.fetchval("SELECT count(*) FROM admissions.message") == 1
     assert await service.pool.fetchval("SELECT count(*) FROM admissions.event") == 2
+
+
+async def test_the_line_stands_while_almost_everything_is_refused(service: Service):
+    """Given 30 messages of another kind; then none is kept as refused, readiness says why, and with ADT the line goes on."""
+    inbound = Inbound(Settings(poison_window=20))
+    results = [
+        record(b"MSH|^~\\&|LAB|HOSPA|||202601091400||ORU^R01|%d|P|2.5.1\r" % n, offset=n) for n in range(30)
+    ]
+    with pytest.raises(LineStopped):
+        await inbound.on_inbound(service, results)
+    kept = await service.pool.fetchval("SELECT count(*) FROM admissions.rejection")
+    said = await inbound.check()
+    await inbound.on_inbound(service, [*[record(message) for message in HISTORY[:3]], *results[:10]])
+
+    assert kept == 0
+    assert said
+    assert "30 of the latest 30 messages were refused, most of them as not_adt" in said
+    assert await inbound.check() is None
+    assert await service.pool.fetchval("SELECT count(*) FROM admissions.rejection") == 10
