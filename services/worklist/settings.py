@@ -1,15 +1,17 @@
 """What an operator can set for the worklist, beside what every process knows."""
 
 from datetime import time
+from typing import Literal
 
 from pydantic import Field
 
 from schemas.reference.facilities import FacilitiesError, load_facilities
-from services.chassis.settings import ServiceSettings, SettingsError
+from services.chassis.settings import SettingsError
+from services.worklist.access import AccessSettings
 from services.worklist.contact import Contact
 
 
-class Settings(ServiceSettings):
+class Settings(AccessSettings):
     """Facilities, with the zones that contact hours are kept in, are read once, at start."""
 
     worklist_lease_minutes: float = Field(
@@ -23,6 +25,15 @@ class Settings(ServiceSettings):
     )
     worklist_answer_within: float = Field(
         default=2.0, gt=0, le=60, description="how long a page may wait for the database, in seconds"
+    )
+    worklist_label: str = Field(
+        default="",
+        max_length=20,
+        description="a word at the head of every page, such as TEST, where the hospital is not the real one",
+    )
+    worklist_board_names: Literal["none", "initials"] = Field(
+        default="none",
+        description="what a wall says of a patient: nothing but the last of the case, or initials too",
     )
     worklist_export_max: int = Field(
         default=20_000, ge=1, le=1_000_000, description="the most lines one export holds"
