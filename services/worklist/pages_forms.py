@@ -8,9 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from pydantic import ValidationError
-
-from schemas.actions import ACTION
 from services.worklist import pages_words as words
 from services.worklist.views import CaseView, PatientPage
 
@@ -211,43 +208,19 @@ def changed(page: PatientPage, case: CaseView, by: str, since: datetime) -> list
 # --- from what was typed to an action -----------------------------------------------------------------------
 
 
-def read(
-    form: Form, case: CaseView, typed: Typed, *, by: str, zone: str, now: datetime
-) -> tuple[dict[str, object] | None, dict[str, str]]:
-    """The action, or a sentence for each field that does not hold."""
-    action: dict[str, object] = {
-        "type": form.type,
-        "visit": case.visit_number,
-        "facility": case.facility,
-        "by": by,
-    }
-    if form is ANSWER or form is WITHDRAW:
-        action.pop("facility")
+def read(form: Form, typed: Typed, *, zone: str, now: datetime) -> tuple[dict[str, object], dict[str, str]]:
+    """What a form says, as fields of its action; and a sentence for each field that does not hold."""
+    said: dict[str, object] = {"type": form.type}
     errors: dict[str, str] = {}
     for each in form.inputs:
-        said = typed.get(each.name, "").strip()
-        problem, value = _value(each, said, zone, now)
+        problem, value = _value(each, typed.get(each.name, "").strip(), zone, now)
         if problem:
             errors[each.name] = problem
         elif value is not None:
-            action[each.name] = value
-    if not errors and len(action) <= 4 and form is ASSESSMENT:
+            said[each.name] = value
+    if form is ASSESSMENT and not errors and not said.keys() - {"type", "note"}:
         errors["specialists"] = "Say at least one thing."
-    if errors:
-        return None, errors
-    return _checked(action, form)
-
-
-def _checked(action: dict[str, object], form: Form) -> tuple[dict[str, object] | None, dict[str, str]]:
-    try:
-        ACTION.validate_python(action)
-    except ValidationError as error:
-        names = {each.name for each in form.inputs}
-        wrong = {str(part) for one in error.errors(include_input=False) for part in one["loc"]} & names
-        return None, dict.fromkeys(wrong, "This cannot be taken as it is.") or {
-            "": "This cannot be taken as it is."
-        }
-    return action, {}
+    return said, errors
 
 
 def _value(each: Input, said: str, zone: str, now: datetime) -> tuple[str, object]:

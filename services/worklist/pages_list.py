@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
+
+from pydantic import BaseModel
 
 from schemas.encounters import Telecom
 from services.worklist import pages_words as words
-from services.worklist.views import Choice, Choices, Filters, Item, ListPage
+from services.worklist.views import Choice, Choices, Filters, Item, ListPage, Word
 
 NAMES = ("team", "unit", "facility", "kind", "programme")
 FLAGS = ("mine", "overdue", "late_known")
@@ -15,6 +18,25 @@ LABELS = {
     "team": "Team", "unit": "Unit", "facility": "Facility", "kind": "What is owed", "programme": "Programme",
     "mine": "Mine", "overdue": "Overdue", "late_known": "Late when learned",
 }  # fmt: skip
+
+
+class Asked(BaseModel):
+    """The address of the list: its filters, what was searched for by its number, and the place in it."""
+
+    team: Word = ""
+    unit: Word = ""
+    facility: Word = ""
+    kind: Word = ""
+    programme: Word = ""
+    mine: Word = ""
+    overdue: Word = ""
+    late_known: Word = ""
+    search: Word = ""
+    after: Word = ""
+
+    def filters(self) -> Filters:
+        said: dict[str, Any] = {name: getattr(self, name) or None for name in NAMES}
+        return Filters(**said, **{name: getattr(self, name) == "true" for name in FLAGS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from services.worklist import pages_words as words
-from services.worklist.views import BoardSlot, CaseView, DeadlineView, FactKind, PatientPage, VisitView
+from services.worklist.views import BoardSlot, CaseView, DeadlineView, FactKind, Item, PatientPage, VisitView
 
 WIDTH, LABELS, ROW, TOP = 1000, 210, 30, 34
 NARROWEST_TICK = 74
@@ -310,6 +310,11 @@ def columns(
             )
         )
     return drawn
+
+
+def due_soon(items: Iterable[Item], now: datetime) -> int:
+    """How many fall due within the hour."""
+    return sum(1 for each in items if now < each.due_at <= now + timedelta(hours=1))
 
 
 # --- the operations page ------------------------------------------------------------------------------------

@@ -49,6 +49,8 @@ STATUSES = {
     "sent": "sent, not yet confirmed",
     "confirmed": "confirmed",
     "refused": "refused",
+    "noted": "noted, does not count",
+    "owed": "owed",
 }
 TONES = {
     "met": "good", "attempted": "good", "resolved": "good", "confirmed": "good",
@@ -82,6 +84,24 @@ WORDS = {
     "case_management": "Case management",
     "care_coordination": "Care coordination",
     "needs_review": "Needs review",
+}
+REASONS = {
+    "before_discharge": "It was done before the discharge that it would follow up.",
+    "episode_over": "It was done after the case had ended.",
+    "no_episode": "The visit has opened no case.",
+    "nothing_waiting": "Nothing here waits for it, or no more.",
+    "kind_not_owed": "The visit does not owe this.",
+    "no_such_alert": "There is no such alert here.",
+    "no_read_back": "Without read-back it does not count.",
+    "too_early": "It was before any handoff it could be of.",
+    "no_attempt": "A wrong number is no attempt.",
+    "visit_cancelled": "The visit turned out never to have been.",
+    "visit_folded": "The visit turned out to be another.",
+    "other_patient": "It names another patient than the visit's.",
+    "unknown_visit": "The visit is not known yet; it counts when it appears.",
+    "ambiguous_visit": "More than one visit has this number; it waits until it is clear which is meant.",
+    "no_discharge_yet": "The patient is not discharged yet; it counts when they are.",
+    "unknown_action": "What it undoes is not known yet.",
 }
 SEVERITIES = {
     "P1": "P1, act now",
@@ -129,6 +149,11 @@ def status(word: str) -> str:
 def tone(word: str | None) -> str:
     """The colour a status may have beside its word."""
     return TONES.get(word or "", "")
+
+
+def reason(word: str) -> str:
+    """Why an action was refused, or has no effect: a sentence for a word of ours."""
+    return REASONS.get(word) or f"{plain(word).capitalize()}."
 
 
 def severity(word: str) -> str:
@@ -216,10 +241,10 @@ def share_left(due: datetime, now: datetime) -> float:
 
 def reach(hours: Hours, now: datetime) -> str:
     """Whether the patient may be called, and what their clock says."""
-    there = f"{clock(now, hours.zone)} there"
+    there = clock(now, hours.zone)
     if hours.open:
-        return f"may be called until {hours.end}, now {there}"
-    return f"may be called from {hours.start}, now {there}"
+        return f"call until {hours.end}, now {there} there"
+    return f"not before {hours.start}, now {there} there"
 
 
 def age(born: date | None, now: datetime) -> str:
