@@ -60,11 +60,14 @@ def backoff(first: float, longest: float) -> Iterator[float]:
         pause = min(pause * 2, longest)
 
 
-async def open_pool(settings: ServiceSettings, *, schema: str) -> Pool:
-    """Open the pool, and wait for as long as Postgres is away. Unqualified names mean `schema`."""
+async def open_pool(settings: ServiceSettings, *, schema: str, plan_anew: bool = False) -> Pool:
+    """Open the pool, and wait for as long as Postgres is away. Unqualified names mean `schema`.
+
+    `plan_anew`: every statement is planned for the values it is given, which pays where some may be null.
+    """
     for pause in backoff(settings.retry_min, settings.retry_max):
         try:
-            return await _create(settings, schema)
+            return await _create(settings, schema, "force_custom_plan" if plan_anew else "auto")
         except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
             log.error("Postgres refuses the user or password of DATABASE_URL", retry_in=round(pause, 1))  # noqa: TRY400
         except asyncpg.InvalidCatalogNameError:
@@ -75,7 +78,7 @@ async def open_pool(settings: ServiceSettings, *, schema: str) -> Pool:
     raise AssertionError("back-off never ends")
 
 
-async def _create(settings: ServiceSettings, schema: str) -> Pool:
+async def _create(settings: ServiceSettings, schema: str, plans: str) -> Pool:
     return await asyncpg.create_pool(
         settings.database_url,
         min_size=1,
@@ -91,6 +94,7 @@ async def _create(settings: ServiceSettings, schema: str) -> Pool:
             "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT}s",
             # Our statements are short; compiling one costs more than running it.
             "jit": "off",
+            "plan_cache_mode": plans,
         },
     )
 

@@ -77,8 +77,12 @@ class Service:
         schema: str | None = None,
         writes: Sequence[str] = (),
         postgres: bool = True,
+        plan_anew: bool = False,
     ) -> None:
-        """`writes`: topics written beside the outlets'; `postgres=False`: it works without a database, and has no outlets."""
+        """`writes`: topics written beside the outlets'; `postgres=False`: it works without a database, and has no outlets.
+
+        `plan_anew`: see services.chassis.postgres.open_pool.
+        """
         self.name = name
         self.settings = settings
         self.subscriptions = tuple(subscriptions)
@@ -90,6 +94,7 @@ class Service:
         self.schema = schema or name
         self.writes = tuple(writes)
         self.uses_postgres = postgres
+        self.plan_anew = plan_anew
         self.progress = health.Progress()
         self.readiness = health.Readiness()
         self.registry = metrics.Registry()
@@ -187,7 +192,7 @@ async def _open(service: Service, stack: contextlib.AsyncExitStack) -> None:
     starting = "The service is starting: it waits for Postgres, Kafka or its topics."
     service.add_check("started", partial(_say, starting))
     if service.uses_postgres:
-        service.pool = await open_pool(settings, schema=service.schema)
+        service.pool = await open_pool(settings, schema=service.schema, plan_anew=service.plan_anew)
         stack.push_async_callback(close_pool, service.pool)
         service.add_check("postgres", partial(watch.postgres_answers, service.pool))
         await startup.schema_known(settings, service.pool)

@@ -25,7 +25,7 @@ def build(settings: Settings) -> Service:
         settings,
         subscriptions=[Subscription(TOPICS, door.on_records, door.refuse)],
         outlets=[publish.outlet()],
-        loops=[desk.live.run, desk.live.prune, Leases(desk).run],
+        loops=[access.run, desk.live.run, desk.live.prune, Leases(desk).run],
         routes=[Mount("/", app=web(desk, access))],
         plan_anew=True,
     )

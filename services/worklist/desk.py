@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.chassis.postgres import Db, Pool, is_transient
 from services.worklist.contact import Contact
+from services.worklist.live import Live
 from services.worklist.problems import Problem
 from services.worklist.settings import Settings
 from services.worklist.sql import SQL
@@ -52,6 +53,7 @@ class Desk:
         self.settings = settings
         self.contact = settings.contact()
         self.memory = Memory()
+        self.live = Live()
 
     @property
     def pool(self) -> Pool:

@@ -2,10 +2,6 @@
 -- One batch at a time: merges touch what other batches write.
 SELECT pg_advisory_xact_lock(hashtextextended('worklist.projection', 0));
 
--- name: current_build
--- Which build of the read model is being written.
-SELECT build FROM worklist.build;
-
 -- name: visit_patients
 -- To whom these visits belonged.
 SELECT visit_id, patient_id FROM worklist.visit WHERE visit_id = ANY($1::uuid[]);
@@ -230,6 +226,10 @@ SELECT change_id, at, document FROM worklist.change WHERE change_id > $1 ORDER B
 -- name: change_window
 -- The first and last change that are kept.
 SELECT min(change_id) AS first, max(change_id) AS last FROM worklist.change;
+
+-- name: last_change
+-- The number of the last change.
+SELECT max(change_id) FROM worklist.change;
 
 -- name: prune_changes
 -- Forget changes older than this, but for the last one.

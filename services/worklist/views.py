@@ -16,7 +16,7 @@ SEARCH_MAX = 200
 """Characters of a search that are looked at; what is longer is cut, not refused."""
 PAGE_MAX = 200
 
-Word = Annotated[str, Field(max_length=200)]
+Word = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class View(BaseModel):
