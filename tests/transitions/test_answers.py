@@ -202,7 +202,7 @@ async def statuses(service: Service) -> list[str]:
 
 def test_the_record_of_an_answer_is_what_the_schema_says() -> None:
     """Null fields are left out."""
-    row = {
+    row: Any = {
         "id": "act-1", "action_id": "act-1", "type": "contact_attempted", "effect": "waiting", "reason": "unknown_visit",
         "kinds": "[]", "patient_id": None, "visit_id": None, "episode_id": None, "at": FRIDAY, "occurred_at": FRIDAY,
         "known_at": FRIDAY, "revision": 3,
