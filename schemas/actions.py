@@ -26,30 +26,85 @@ class _Action(Message):
     note: str | None = None
 
 
+Answered = Literal["yes", "no", "not_needed"]
+
+
+class CallForm(Message):
+    """What was asked in a call, and the answers; a question that was not asked is left out. Stays in the application.
+
+    `identity_confirmed`: by two identifiers. `clinician_callback`: a clinician must call back, which is owed from then
+    on. `red_flag`: a warning sign that cannot wait: the team is alerted at once, and a call back is owed as well.
+    """
+
+    identity_confirmed: bool | None = None
+    condition: Literal["better", "same", "worse"] | None = None
+    new_or_worse_symptoms: bool | None = None
+    medicines_obtained: Answered | None = None
+    medicines_understood: bool | None = None
+    appointments_known: Answered | None = None
+    transport_arranged: Answered | None = None
+    equipment_arrived: Answered | None = None
+    services_started: Answered | None = None
+    results_pending: bool | None = None
+    knows_whom_to_call: bool | None = None
+    caregiver_available: Answered | None = None
+    language: Annotated[str, Field(max_length=60)] | None = None
+    interpreter_used: Answered | None = None
+    clinician_callback: bool = False
+    red_flag: bool = False
+
+
 class ContactAttempted(_Action):
-    """An attempt to speak with the patient or a caregiver after discharge."""
+    """An attempt to speak with the patient or a caregiver after discharge. `clinician`: made by one."""
 
     type: Literal["contact_attempted"]
     channel: Literal["phone", "secure_message", "in_person", "other"]
     party: Literal["patient", "caregiver"]
     outcome: Literal["reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier"]
     occurred_at: Instant | None = None
+    clinician: bool = False
+    form: CallForm | None = None
+
+
+class HandoffChecklist(Message):
+    """What the receiver was told, item by item of I-PASS; `synthesis` is what they said back in words of their own."""
+
+    illness_severity: bool = False
+    patient_summary: bool = False
+    action_list: bool = False
+    situation_awareness: bool = False
+    synthesis: bool = False
 
 
 class HandoffAcknowledged(_Action):
-    """The receiver has taken over. Without read-back it is noted and does not satisfy."""
+    """The receiver has taken over. Without read-back it is noted and does not satisfy.
+
+    `checklist` left out: nobody said what was handed over.
+    """
 
     type: Literal["handoff_acknowledged"]
     read_back: bool
     kind: str | None = None
     occurred_at: Instant | None = None
+    checklist: HandoffChecklist | None = None
 
 
 class HandoffDeclined(_Action):
-    """The receiver will not take over, and why."""
+    """The receiver will not take over, and why. The sender goes on being responsible."""
 
     type: Literal["handoff_declined"]
     reason: str
+    kind: str | None = None
+    occurred_at: Instant | None = None
+
+
+class HandoffDelegated(_Action):
+    """The receiver passes it on: `to` is whoever is to take over instead. Until they do, nobody else has."""
+
+    type: Literal["handoff_delegated"]
+    to: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: str | None = None
+    kind: str | None = None
     occurred_at: Instant | None = None
 
 
@@ -160,6 +215,7 @@ Action = Annotated[
     ContactAttempted
     | HandoffAcknowledged
     | HandoffDeclined
+    | HandoffDelegated
     | AppointmentBooked
     | VisitCompleted
     | MedicationsReconciled

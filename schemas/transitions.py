@@ -204,8 +204,52 @@ class Programme(Message):
     steps: tuple[ProgrammeStep, ...] = ()
 
 
+class Notice(Message):
+    """Something that someone must hear of at once: `red_flag`, `handoff_declined`; more words may come.
+
+    `at` is when it happened, `known_at` when it reached us. `ended` is done or not_needed, `ended_at` the arrival of
+    what ended it. One whose action was withdrawn is gone.
+    """
+
+    notice_id: UUID
+    kind: str
+    severity: str
+    at: Instant
+    known_at: Instant
+    ended: str | None = None
+    ended_at: Instant | None = None
+
+
+class Handoff(Message):
+    """How a handoff stands: offered, delegated, declined, noted (taken without read-back), accepted; since `at`.
+
+    `missing` names the items of the checklist that were not handed over; `checked` tells whether anybody said.
+    `arrived_at` is when the patient was admitted at a facility whose feed we read.
+    """
+
+    state: str
+    at: Instant
+    checked: bool = False
+    missing: tuple[str, ...] = ()
+    arrived_at: Instant | None = None
+
+
+class Span(Message):
+    """Who is responsible from `since` until `until` (exclusive; None: for good): sender, receiver, team or nobody.
+
+    A span may lie ahead: this is how it will be if nothing more happens.
+    """
+
+    party: str
+    since: Instant
+    until: Instant | None = None
+
+
 class EpisodeEvent(Message):
-    """A transition case as it now stands. `known_at` is the arrival of what gave the present status."""
+    """A transition case as it now stands. `known_at` is the arrival of what gave the present status.
+
+    The spans of `responsibility` follow each other without gap or overlap from `opened_at` to `closed_at`.
+    """
 
     episode_id: str
     patient_id: UUID
@@ -227,6 +271,9 @@ class EpisodeEvent(Message):
     learned_at: Instant
     known_at: Instant
     acknowledged: tuple[Ack, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    handoff: Handoff | None = None
+    responsibility: tuple[Span, ...] = ()
 
 
 class ActionEffect(StrEnum):
