@@ -1,5 +1,7 @@
 """The follow-up visit, the reconciliation that goes with it, the notice to the practice: domain.md 3.1, 3.2, 10.6."""
 
+from typing import Any
+
 import pytest
 
 from services.transitions.domain.model import Deed, PlannedDeadline, Stay
@@ -29,7 +31,7 @@ def booked(at: str, for_: str, **more: str) -> Deed:
     return a_deed("appointment_booked", at, occurs_at=ny(for_), **more)
 
 
-def visited(at: str, **more: object) -> Deed:
+def visited(at: str, **more: Any) -> Deed:
     return a_deed("visit_completed", at, **more)
 
 
