@@ -114,9 +114,8 @@ def a_stay(
 
 
 def an_observation_stay(number: str = "V1", **more: Any) -> Stay:
-    return a_stay(
-        number, **({"care_class": "observation", "inpatient": False, "admit_learned_at": None} | more)
-    )
+    usual: dict[str, Any] = {"care_class": "observation", "inpatient": False, "admit_learned_at": None}
+    return a_stay(number, **(usual | more))
 
 
 def an_emergency_visit(
