@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount
 
 from services.chassis.service import Service, Subscription
-from services.worklist import api, problems, publish
+from services.worklist import api, pages, pages_actions, problems, publish
 from services.worklist.access import Access
 from services.worklist.consumer import TOPICS, Door
 from services.worklist.desk import Desk
@@ -26,6 +26,7 @@ def build(settings: Settings) -> Service:
         subscriptions=[Subscription(TOPICS, door.on_records, door.refuse)],
         outlets=[publish.outlet()],
         loops=[access.run, desk.live.run, desk.live.prune, Leases(desk).run],
+        checks={"users": access.readiness},
         routes=[Mount("/", app=web(desk, access))],
         plan_anew=True,
     )
@@ -40,4 +41,6 @@ def web(desk: Desk, access: Access) -> FastAPI:
     problems.install(app)
     app.include_router(api.router)
     access.install(app)
+    app.include_router(pages.router)
+    app.include_router(pages_actions.router)
     return app

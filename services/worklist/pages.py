@@ -10,8 +10,9 @@ from schemas.encounters import Telecom
 from services.worklist import pages_list, pages_pictures, queries
 from services.worklist.access import Permission, User, record_view, require, without_patients
 from services.worklist.desk import Look
+from services.worklist.doing import desk_of
 from services.worklist.pages_case import show_case
-from services.worklist.pages_door import EVENTS, PageRoute, Searches, desk_of, frame, message, see
+from services.worklist.pages_door import EVENTS, PageRoute, Searches, frame, message, see
 from services.worklist.pages_list import Asked, Said
 from services.worklist.pages_render import asset, page
 from services.worklist.patient import patient_page
@@ -215,7 +216,7 @@ async def show_operations(request: Request, user: SeesOperations) -> Response:
         **frame(request, "operations"),
         ops=ops,
         now=look.now,
-        events=f"{EVENTS}?after={look.change}",
+        events=f"{EVENTS}?after={look.change}" if user.may(Permission.SEE_BOARD) else "",
         worst=max(behind, default=None),
         deadlines=pages_pictures.meters(ops.deadlines),
         alerts=pages_pictures.meters(ops.alerts),

@@ -1,27 +1,18 @@
 """What is pressed on a page: forms into actions, a patient taken or given back. After each the page is looked at anew."""
 
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from services.chassis.postgres import Db
-from services.worklist import acts, pages_forms, queries
-from services.worklist.access import (
-    Action,
-    Permission,
-    User,
-    record_action,
-    refuse,
-    require,
-    without_patients,
-)
+from services.worklist import doing, pages_forms, queries
+from services.worklist.access import Permission, User, refuse, require, without_patients
 from services.worklist.desk import Look
+from services.worklist.doing import desk_of
 from services.worklist.pages_case import Try, show_case
-from services.worklist.pages_door import PageRoute, back_to, desk_of, message, see
+from services.worklist.pages_door import PageRoute, back_to, message, see
 from services.worklist.pages_forms import Form, Shown
 from services.worklist.pages_list import Said
 from services.worklist.patient import patient_page
@@ -45,11 +36,8 @@ WRONG = "Nothing was entered yet: the form says what is missing. What you typed 
 async def take(request: Request, user: Acts, case: str) -> Response:
     """Have the patient, so that no two people call."""
     form = await request.form()
-    record = _recorded(request, Action.UPDATE, "item_taken")
     try:
-        await acts.take(
-            desk_of(request), user.name, case, kind=str(form.get("kind") or "") or None, record=record
-        )
+        await doing.take(request, user, case, kind=str(form.get("kind") or "") or None)
     except Problem as problem:
         return _answer(request, case, form.get("back"), problem.body.detail, problem.body.status)
     return _answer(request, case, form.get("back"), "Taken: yours for now.")
@@ -58,13 +46,7 @@ async def take(request: Request, user: Acts, case: str) -> Response:
 @router.post("/c/{case}/release")
 async def release(request: Request, user: Acts, case: str) -> Response:
     form = await request.form()
-    await acts.release(
-        desk_of(request),
-        user.name,
-        case,
-        anyone=user.may(Permission.RELEASE_ANY),
-        record=_recorded(request, Action.UPDATE, "item_released"),
-    )
+    await doing.release(request, user, case)
     return _answer(request, case, form.get("back"), "Released.")
 
 
@@ -77,13 +59,6 @@ def _answer(request: Request, case: str, back: object, sentence: str, status: in
     if status >= 400:
         return message(request, status, sentence)
     return see(back_to(str(back or ""), f"/c/{case}"))
-
-
-def _recorded(request: Request, action: Action, what: str) -> Callable[[Db, acts.Place], Awaitable[None]]:
-    async def record(db: Db, place: acts.Place) -> None:
-        await record_action(db, request, action, what, patients=[place.patient_id], cases=[place.case])
-
-    return record
 
 
 # --- forms --------------------------------------------------------------------------------------------------
@@ -105,20 +80,11 @@ async def enter(request: Request, user: Acts, case: str, name: str) -> Response:
         known = await patient_page(look, patient_id, case=case) if patient_id else None
         if patient_id is None or known is None:
             return message(request, 404)
-        if form is pages_forms.WITHDRAW:
-            await _may_withdraw(request, user, known, typed.get("id", ""))
         tried, said = _look_over(form, look, user, known, typed)
         if tried is not None:
             return await show_case(request, look, user, patient_id, case=case, tried=tried)
     try:
-        done = await acts.submit(
-            desk,
-            user.name,
-            case,
-            said,
-            key=typed.get("key") or None,
-            record=_recorded(request, Action.ACK if form is pages_forms.ANSWER else Action.CREATE, form.type),
-        )
+        done = await doing.do(request, user, case, said, key=typed.get("key") or None)
     except Problem as problem:
         tried = _refused(form, typed, problem)
         async with desk.look(user.name) as look:
@@ -158,10 +124,3 @@ def _refused(form: Form, typed: dict[str, str], problem: Problem) -> Try:
     return Try(
         Shown(form, typed, wrong or {"": problem.body.detail}, open=True), problem.body.status, (notice,)
     )
-
-
-async def _may_withdraw(request: Request, user: User, known: PatientPage, action_id: str) -> None:
-    """One's own with the right to act, anybody's with the right to that."""
-    action = next((each for each in known.actions if each.action_id == action_id), None)
-    if (action is None or action.by != user.name) and not user.may(Permission.WITHDRAW_ANY):
-        await refuse(request, Permission.WITHDRAW_ANY)

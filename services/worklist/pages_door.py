@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from services.worklist.access.caller import csrf_token, current_user, without_patients
 from services.worklist.access.roles import Permission, User
-from services.worklist.desk import Desk
+from services.worklist.doing import desk_of
 from services.worklist.pages_render import THEMES, page
 from services.worklist.problems import Problem
 
@@ -72,11 +72,6 @@ class PageRoute(APIRoute):
                 return message(request, problem.body.status, problem.body.detail)
 
         return handler
-
-
-def desk_of(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
 
 
 def me(request: Request) -> Me:

@@ -49,13 +49,15 @@ STATUSES = {
     "sent": "sent, not yet confirmed",
     "confirmed": "confirmed",
     "refused": "refused",
+    "overdue": "overdue",
+    "late_known": "late when learned",
     "noted": "noted, does not count",
     "owed": "owed",
 }
 TONES = {
     "met": "good", "attempted": "good", "resolved": "good", "confirmed": "good",
-    "missed": "bad", "firing": "bad", "refused": "bad",
-    "met_late": "warn", "acknowledged": "warn", "waiting": "warn", "sent": "warn", "pending": "accent",
+    "missed": "bad", "overdue": "bad", "firing": "bad", "refused": "bad",
+    "met_late": "warn", "acknowledged": "warn", "waiting": "warn", "sent": "warn", "pending": "accent", "owed": "accent",
 }  # fmt: skip
 ACTIONS = {
     "contact_attempted": "Call or message",

@@ -4,7 +4,7 @@
 const $ = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const SOON = 600;        // at most one refresh in so many milliseconds; fewer where the server is slow
-const AT_LEAST = 60000;  // words such as "35 min left" grow old without any event
+const AT_LEAST = 60;     // seconds: words such as "35 min left" grow old without any event
 
 // --- live -----------------------------------------------------------------------------------------------
 let source = null, last = 0, took = 0, timer = null, forced = false;
@@ -42,7 +42,6 @@ function concerns(change) {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) { connect(); refresh(); } else if (source) { source.close(); source = null; }
 });
-setInterval(() => refresh(), AT_LEAST);
 
 // --- nothing jumps ----------------------------------------------------------------------------------------
 // While the pointer is on the list, or the keyboard in it, rows change where they are; what came, went or moved
@@ -198,4 +197,5 @@ document.addEventListener("DOMContentLoaded", () => {
   const failed = $(".acts details[open] [aria-invalid], .said[role=alert]");
   if (failed) { failed.setAttribute("tabindex", "-1"); failed.focus(); }
   connect();
+  setInterval(() => refresh(), 1000 * ($("[data-every]")?.dataset.every ?? AT_LEAST));
 });
