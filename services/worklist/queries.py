@@ -234,8 +234,13 @@ async def alerts(
     return tuple(alert_view(row["document"]) for row in rows)
 
 
-async def board(look: Look, filters: Filters, *, hours: int = 12, limit: int = 30) -> BoardView:
-    """The wall view of what the filters leave: at most `limit` items that are overdue, and as many that come next."""
+async def board(
+    look: Look, filters: Filters, *, hours: int = 12, limit: int = 30, names: bool = False
+) -> BoardView:
+    """The wall view of what the filters leave: at most `limit` items that are overdue, and as many that come next.
+
+    A wall is read by whoever passes: without `names` its items say nothing of whom they are about.
+    """
     given = await _narrow(look, filters)
     slots: dict[datetime, dict[str, int]] = {}
     for row in await look.db.fetch(SQL["list_hours"], *given, hours):
@@ -244,13 +249,14 @@ async def board(look: Look, filters: Filters, *, hours: int = 12, limit: int = 3
     coming = await _rows(look, given, limit, Cursor(look.now, UUID(int=2**128 - 1)))
     places = (filters.team, filters.unit, filters.facility)
     holders = await look.db.fetch(SQL["holders"], *places, look.now)
+    show = tuple if names else _nameless
     return BoardView(
         counts=await _counts(look, given),
         hours=tuple(
             BoardSlot(at=at, items=sum(by.values()), severities=by) for at, by in sorted(slots.items())
         ),
-        overdue=_nameless(_items(look, overdue)),
-        next=_nameless(_items(look, coming)),
+        overdue=show(_items(look, overdue)),
+        next=show(_items(look, coming)),
         holders=tuple(Holding(**dict(row)) for row in holders),
         alerts=await alerts(look, team=filters.team, unit=filters.unit, facility=filters.facility, limit=30),
         as_of=look.now,
@@ -259,7 +265,6 @@ async def board(look: Look, filters: Filters, *, hours: int = 12, limit: int = 3
 
 
 def _nameless(items: Iterable[Item]) -> tuple[Item, ...]:
-    """A wall is read by whoever passes: cases, times and units, nothing of whom."""
     nothing = dict.fromkeys(("name", "number", "birth_date", "language", "visit_number"))
     return tuple(item.model_copy(update=nothing) for item in items)
 
