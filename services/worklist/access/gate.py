@@ -73,6 +73,11 @@ class Gate:
             await self._app(scope, _again(body, receive), watched)
         except _Ended:
             log.info("a stream ends with its session")
+        except Exception:
+            if not watched.started:
+                sentence = "This did not work, and is no fault of yours: try again in a moment."
+                await answers.refuse(request, 500, "error", sentence)(scope, receive, dressed)
+            raise
 
     async def _let_in(self, request: Request, receive: Receive) -> tuple[Response | None, bytes]:
         """Nothing, where the request may go on, and its body; else what it is answered."""
@@ -214,6 +219,7 @@ class _Watched:
         self._request = request
         self._caller = caller
         self._send = send
+        self.started = False
         self._withheld = False
         self._stream = False
         self._looked = monotonic()
@@ -222,6 +228,7 @@ class _Watched:
         if self._withheld:
             return
         if message["type"] == "http.response.start":
+            self.started = True
             if 200 <= message["status"] < 300 and message["status"] != 204 and not self._caller.recorded:
                 self._withheld = True
                 log.error("an answer was withheld: its handler did not say whose data it shows")

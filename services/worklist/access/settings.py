@@ -68,10 +68,10 @@ class Place:
             return self.url if host == urlsplit(self.url).netloc else None
         try:
             parts = urlsplit(f"//{host}")
-            known = parts.hostname in LOOPBACK and parts.netloc == host and (parts.port or 80) > 0
+            plain = parts.netloc == host and "@" not in host and (parts.port or 80) > 0
         except ValueError:
             return None
-        return f"http://{host}" if known else None
+        return f"http://{host}" if plain and parts.hostname in LOOPBACK else None
 
 
 class AccessSettings(ServiceSettings):
