@@ -24,6 +24,13 @@ KINDS = {
     "call_72h_missed": "nobody has called the patient after discharge",
     "tcm_contact_due_soon": "the contact within two business days is soon due",
     "tcm_contact_missed": "no contact within two business days",
+    "pcp_notify_missed": "the primary care practice has no notice of the discharge",
+    "visit_7d_due_soon": "the visit within seven days is soon due",
+    "visit_7d_missed": "no visit within seven days",
+    "visit_14d_due_soon": "the visit within fourteen days is soon due",
+    "visit_14d_missed": "no visit within fourteen days",
+    "med_rec_due_soon": "the medicines should be reconciled by the end of the day",
+    "med_rec_missed": "the medicines were not reconciled by the day of the visit",
     "readmission_detected": "the patient is back in hospital within 30 days",
     "late_known": "already late when it was learned: work for the list, not a page",
 }

@@ -92,8 +92,11 @@ def test_what_reaches_us_later_does_not_happen_and_what_is_due_exactly_then_does
         return str(next(row["status"] for row in episode["deadlines"] if row["kind"] == "tcm_contact"))
 
     assert (status(due), status(local("2026-01-12 15:01"))) == ("met", "pending")
-    found = replay.replay(story.lines(), due, config)["episodes"][0]["deadlines"]
-    assert [row["status"] for row in found] == ["missed", "pending"]
+    found = {
+        row["kind"]: row["status"]
+        for row in replay.replay(story.lines(), due, config)["episodes"][0]["deadlines"]
+    }
+    assert (found["call_72h"], found["tcm_contact"]) == ("missed", "pending")
 
 
 def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +109,7 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> 
     assert first == capsys.readouterr()
     document = json.loads(first.out)
     assert list(document) == ["visits", "episodes", "readmissions", "alerts", "rejected"]
-    assert document["alerts"][1]["kind"] == "call_72h_missed"
+    assert "call_72h_missed" in {alert["kind"] for alert in document["alerts"]}
     assert main(command) == 0
     assert "call_72h_missed" in capsys.readouterr().out
 
@@ -136,7 +139,5 @@ def test_the_configuration_is_that_of_the_services(tmp_path: Path, monkeypatch: 
 
     found = replay.replay(story.lines(), local("2026-01-10 00:00"), replay.load())
 
-    assert [row["due_at"] for row in found["episodes"][0]["deadlines"]] == [
-        "2026-01-12T20:00:00Z",
-        "2026-01-14T06:00:00Z",
-    ]
+    due = {row["kind"]: row["due_at"] for row in found["episodes"][0]["deadlines"]}
+    assert (due["call_72h"], due["tcm_contact"]) == ("2026-01-12T20:00:00Z", "2026-01-14T06:00:00Z")

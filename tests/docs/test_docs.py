@@ -298,19 +298,14 @@ def test_every_code_of_a_refusal_is_explained() -> None:
     assert told == messages | actions
 
 
-def _deadline_kinds(protocol: Protocol) -> set[str]:
-    openings = [*protocol.dispositions.values(), protocol.transfer]
-    return {rule.kind for opening in openings if opening is not None for rule in opening.deadlines}
-
-
 def _alert_kinds() -> set[str]:
-    deadlines: set[str] = set()
+    kinds = {READMISSION_DETECTED, LATE_KNOWN}
     for name in ("transitions-of-care", "demo"):
-        deadlines |= _deadline_kinds(load_protocol(name))
-    return {kind + end for kind in deadlines for end in (MISSED, DUE_SOON)} | {
-        READMISSION_DETECTED,
-        LATE_KNOWN,
-    }
+        protocol: Protocol = load_protocol(name)
+        for opening in [*protocol.dispositions.values(), protocol.transfer]:
+            for rule in opening.deadlines if opening is not None else ():
+                kinds |= {rule.kind + MISSED} | ({rule.kind + DUE_SOON} if rule.warnings else set())
+    return kinds
 
 
 def test_every_kind_of_alert_is_explained() -> None:
