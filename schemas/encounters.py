@@ -80,12 +80,18 @@ class Disposition(Message):
 
 
 class Diagnosis(Message):
-    """One DG1: code without change, coding system as sent, type A admitting, W working or F final."""
+    """One DG1: code without change, coding system as sent, type A admitting, W working or F final.
+
+    `stated_at` is the event time at which it was first said, `withdrawn_at` that at which it was taken back (DG1-21,
+    or a new set of its type without it).
+    """
 
     code: str
     system: str | None = None
     type: str | None = None
     rank: str | None = None
+    stated_at: Instant | None = None
+    withdrawn_at: Instant | None = None
 
 
 class Telecom(Message):
@@ -162,6 +168,7 @@ class Visit(Message):
     location: Location | None = None
     transfers: tuple[Transfer, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
+    former_diagnoses: tuple[Diagnosis, ...] = ()
     attending: str | None = None
     emergency_phase: bool = False
     preadmitted: bool = False

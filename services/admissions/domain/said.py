@@ -13,12 +13,16 @@ DECIDES_CLASS = frozenset({"A01", "A06", "A07"})
 """Events that admit, or end an admission, where they change the state."""
 
 
+Told = tuple[DiagnosisEntry, datetime]
+"""A diagnosis, and the event time at which it was first said."""
+
+
 class Said:
     """Each field as last stated: an empty one keeps what was said before, the explicit null deletes it."""
 
     __slots__ = (
         "_class", "_classed_by", "_implied", "_observation", "admission_type", "admit_source", "attending", "care_class",
-        "diagnoses", "emergency", "expected_return_at", "facility", "inpatient", "patient_class",
+        "diagnoses", "emergency", "expected_return_at", "facility", "former", "inpatient", "patient_class",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -31,7 +35,8 @@ class Said:
         self.admit_source: str | None = None
         self.attending: str | None = None
         self.expected_return_at: datetime | None = None
-        self.diagnoses: dict[tuple[str, str | None], DiagnosisEntry] = {}
+        self.diagnoses: dict[tuple[str, str | None], Told] = {}
+        self.former: list[tuple[Told, datetime]] = []
         self._class: str | None = None
         self._classed_by = -1
         self._implied: str | None = None
@@ -58,7 +63,7 @@ class Said:
         if event.expected_return_at is None or isinstance(event.expected_return_at, datetime):
             self.expected_return_at = event.expected_return_at
         if event.diagnoses:
-            self._diagnose(event.diagnoses)
+            self._diagnose(event.diagnoses, event.occurred_at)
 
     def _classify(self, event: AdtEvent, *, effective: bool, moved: bool) -> None:
         """PV1-2; where it is empty or unknown the event that changes the state also changes the class."""
@@ -79,16 +84,19 @@ class Said:
         self.inpatient = self.care_class is CareClass.INPATIENT
         self.emergency |= self.care_class is CareClass.EMERGENCY
 
-    def _diagnose(self, entries: Sequence[DiagnosisEntry]) -> None:
+    def _diagnose(self, entries: Sequence[DiagnosisEntry], at: datetime) -> None:
         """DG1-21 acts on single codes; without it a new set replaces the old one of its DG1-6 type."""
         replaced = {entry.type for entry in entries if entry.action is None}
-        if replaced:
-            self.diagnoses = {key: entry for key, entry in self.diagnoses.items() if key[1] not in replaced}
+        before = self.diagnoses
+        stands = {key: told for key, told in before.items() if key[1] not in replaced}
         for entry in entries:
+            key = entry.code, entry.type
             if entry.action == "D":
-                self.diagnoses.pop((entry.code, entry.type), None)
+                stands.pop(key, None)
             else:
-                self.diagnoses[entry.code, entry.type] = entry
+                stands[key] = entry, before[key][1] if key in before else at
+        self.former += ((told, at) for key, told in before.items() if key not in stands)
+        self.diagnoses = stands
 
 
 def stated_class(event: AdtEvent) -> str | None:

@@ -10,6 +10,7 @@ from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import AdtEvent, DiagnosisEntry, DispositionCode
 from services.admissions.domain.moves import location
 from services.admissions.domain.order import control_key
+from services.admissions.domain.said import Told
 from services.admissions.domain.states import (
     ADMITS,
     CANCELLED,
@@ -74,6 +75,7 @@ def describe(events: Sequence[AdtEvent], generation: int, profile: FeedProfile) 
         location=location(moves.place) if moves.place else None,
         transfers=moves.transfers(),
         diagnoses=_diagnoses(said.diagnoses.values()),
+        former_diagnoses=tuple(_diagnosis(*told, at) for told, at in said.former),
         emergency_phase=said.emergency and care_class in (CareClass.INPATIENT, CareClass.OBSERVATION),
         preadmitted=found.preadmitted,
         gap=found.gap and not stand.standing(("A01", "A04")),
@@ -141,18 +143,30 @@ def _disposition(stand: Standing, left_known: datetime) -> Disposition:
     )
 
 
-def _diagnoses(entries: Iterable[DiagnosisEntry]) -> tuple[Diagnosis, ...]:
+def _diagnoses(told: Iterable[Told]) -> tuple[Diagnosis, ...]:
     """By rank (DG1-15), the final ones (DG1-6) before the working and the admitting; else in the order sent."""
     return tuple(
-        construct(Diagnosis, code=entry.code, system=entry.system, type=entry.type, rank=entry.rank)
-        for entry in sorted(
-            entries,
-            key=lambda entry: (
-                entry.rank is None,
-                control_key(entry.rank or ""),
-                _RANKS.get(entry.type or "", len(_RANKS)),
+        _diagnosis(entry, since)
+        for entry, since in sorted(
+            told,
+            key=lambda told: (
+                told[0].rank is None,
+                control_key(told[0].rank or ""),
+                _RANKS.get(told[0].type or "", len(_RANKS)),
             ),
         )
+    )
+
+
+def _diagnosis(entry: DiagnosisEntry, since: datetime, until: datetime | None = None) -> Diagnosis:
+    return construct(
+        Diagnosis,
+        code=entry.code,
+        system=entry.system,
+        type=entry.type,
+        rank=entry.rank,
+        stated_at=since,
+        withdrawn_at=until,
     )
 
 

@@ -62,4 +62,10 @@ def stay_of(event: EncounterEvent) -> Stay:
 
 
 def _diagnoses(visit: Visit) -> tuple[Diagnosis, ...]:
-    return tuple(Diagnosis(code=said.code, system=said.system, type=said.type) for said in visit.diagnoses)
+    """Those that stand, by rank, and then those taken back."""
+    return tuple(
+        Diagnosis(
+            code=said.code, system=said.system, type=said.type, since=said.stated_at, until=said.withdrawn_at
+        )
+        for said in (*visit.diagnoses, *visit.former_diagnoses)
+    )

@@ -529,3 +529,36 @@ def test_settling_begins_with_the_latest_word_on_the_discharge() -> None:
     assert visit(A01, left, back, update).settle_from == on("09 16:05")
     assert visit(A01).settle_from is None
     assert visit(A01, left, an_event("A11", "10 09:00")).settle_from == on("10 09:00") + timedelta(minutes=1)
+
+
+class TestDiagnosesInTime:
+    """Since when each diagnosis was said, and until when; in event time, whatever arrived first."""
+
+    FIRST = an_event("A01", "05 08:30", dg1=(dg1("I50.9", "W"), dg1("N18.30", "W")))
+    AGAIN = an_event("A08", "07 09:00", dg1=(dg1("I50.9", "W"), dg1("E11.9", "W")))
+    GONE = an_event("A08", "10 09:00", dg1=(dg1("E11.9", "W", action="D"),))
+
+    def test_a_new_set_keeps_the_time_of_what_it_repeats(self) -> None:
+        """And says until when the others were said."""
+        for events in ((self.FIRST, self.AGAIN), (self.AGAIN, self.FIRST)):
+            found = visit(*events)
+            assert [(each.code, each.stated_at) for each in found.diagnoses] == [
+                ("I50.9", on("05 08:30")), ("E11.9", on("07 09:00"))]  # fmt: skip
+            assert [(each.code, each.stated_at, each.withdrawn_at) for each in found.former_diagnoses] == [
+                ("N18.30", on("05 08:30"), on("07 09:00"))]  # fmt: skip
+
+    def test_a_deleted_one_is_known_until_then(self) -> None:
+        """DG1-21 says D."""
+        former = visit(self.FIRST, self.AGAIN, self.GONE).former_diagnoses[-1]
+        assert (former.code, former.stated_at, former.withdrawn_at) == (
+            "E11.9",
+            on("07 09:00"),
+            on("10 09:00"),
+        )
+
+    def test_said_again_it_begins_again(self) -> None:
+        """What was taken back in between was not so."""
+        back = an_event("A08", "12 09:00", dg1=(dg1("E11.9", "W", action="A"),))
+        found = visit(self.FIRST, self.AGAIN, self.GONE, back)
+        assert [each.stated_at for each in found.diagnoses if each.code == "E11.9"] == [on("12 09:00")]
+        assert "E11.9" in [each.code for each in found.former_diagnoses]
