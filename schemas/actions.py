@@ -160,6 +160,7 @@ class AssessmentRecorded(_Action):
     housing_unstable: bool | None = None
     food_insecure: bool | None = None
     ltc_decision_pending: bool | None = None
+    occurred_at: Instant | None = None
 
 
 class ProgrammeConfirmed(_Action):
@@ -167,6 +168,15 @@ class ProgrammeConfirmed(_Action):
 
     type: Literal["programme_confirmed"]
     decision: Literal["case_management", "care_coordination"]
+    occurred_at: Instant | None = None
+
+
+class CarePlanRecorded(_Action):
+    """A plan of case management, or its adjustment: who owns what comes next, and when it is looked at again."""
+
+    type: Literal["care_plan_recorded"]
+    owner: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    review_at: Instant | None = None
     occurred_at: Instant | None = None
 
 
@@ -223,6 +233,7 @@ Action = Annotated[
     | ComplexityAssessed
     | AssessmentRecorded
     | ProgrammeConfirmed
+    | CarePlanRecorded
     | DeadlineWaived
     | ItemTaken
     | ItemReleased
