@@ -1,5 +1,6 @@
 """OpenID Connect: the authorization code flow with PKCE, state and nonce, by authlib; who comes back, and in which groups."""
 
+import ssl
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ class Oidc:
                 "code_challenge_method": "S256",
                 "timeout": TIMEOUT,
                 "follow_redirects": False,
+                # The certificates this machine trusts: a hospital's own authority is among them.
+                "verify": ssl.create_default_context(),
                 **({} if settings.oidc_client_secret else {"token_endpoint_auth_method": "none"}),
             },
         )
