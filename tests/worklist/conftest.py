@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worklist.builders import an_encounter, an_episode, at
-from tests.worklist.builders import a_deadline as a_call
+from tests.worklist.builders import a_deadline, an_encounter, an_episode, at
 from tests.worklist.stand import Worklist, worklist
 
 
@@ -21,5 +20,5 @@ async def empty(database: str, tmp_path: Path) -> AsyncIterator[Worklist]:
 @pytest.fixture
 async def house(empty: Worklist) -> Worklist:
     """One patient at home, to whom a call is owed."""
-    await empty.hear(an_encounter(), an_episode(), a_call())
+    await empty.hear(an_encounter(), an_episode(), a_deadline())
     return empty

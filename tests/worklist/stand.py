@@ -16,14 +16,13 @@ from services.chassis.kafka import Record
 from services.chassis.marks import Marks
 from services.chassis.postgres import close_pool, open_pool
 from services.chassis.service import Service
-from services.worklist.access import Access
+from services.worklist.access import Access, tokens
 from services.worklist.app import web
 from services.worklist.consumer import TOPICS, Door
 from services.worklist.desk import Desk
 from services.worklist.publish import outlet
 from services.worklist.settings import Settings
 from tests.worklist.access.stand import HTTP, USERS, cookie_of, sign_in
-from tests.worklist.access.stand import tokens as access_tokens
 from tests.worklist.builders import a_record
 
 
@@ -78,7 +77,7 @@ class Worklist:
         if name is not None:
             answer = await sign_in(browser, name)
             assert answer.status_code == 303, answer.text
-            browser.headers["X-CSRF-Token"] = access_tokens.csrf(cookie_of(browser))
+            browser.headers["X-CSRF-Token"] = tokens.csrf(cookie_of(browser))
         return browser
 
     async def close(self) -> None:
