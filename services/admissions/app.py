@@ -8,6 +8,7 @@ from services.admissions import publish, upkeep
 from services.admissions.consumer import Inbound
 from services.admissions.feed_reload import Reload
 from services.admissions.settings import Settings
+from services.admissions.silence import Watch
 from services.admissions.store import SQL
 from services.chassis.counting import Count
 from services.chassis.loops import run_forever
@@ -26,7 +27,7 @@ def build(settings: Settings) -> Service:
         subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
         checks={"line": lambda _: inbound.check()},
-        loops=[_tell_mark, _upkeep, refused.run, partial(_reload, reload, inbound)],
+        loops=[_tell_mark, _upkeep, refused.run, Watch(inbound).run, partial(_reload, reload, inbound)],
     )
     inbound.take(inbound.feeds, service.registry)
     service.readiness.add_note("feeds", reload.readiness)

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from services.admissions import ledger, store
 from services.admissions.domain.fold import applied
-from services.admissions.domain.model import AdtEvent, Rejection
+from services.admissions.domain.model import AdtEvent, Place, Rejection
 from services.admissions.feeds import Feeds
 from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.sender import sender
 from services.admissions.hl7.triggers import TYPES
 from services.admissions.line import STOPPED, Line
 from services.admissions.settings import Settings
-from services.admissions.store import Kept, Tally
+from services.admissions.store import Heard, Kept, Tally
 from services.chassis import clock, metrics
 from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
@@ -117,6 +117,8 @@ class Inbound:
             for number, lane in enumerate(_lanes(items)):
                 lanes.create_task(self._keep_all(service, lane, () if number else refusals))
         async with pool.acquire() as db:
+            if heard := _heard(items, refusals):
+                await store.hear(db, heard)
             await service.marks.write(db, records)
         self.line.passed(len(items) + len(refusals), len(refusals))
         service.relay.wake()
@@ -222,6 +224,24 @@ class Inbound:
             if not applied(event.trigger):
                 counter(UNAPPLIED).labels(event.trigger).inc()
         counter(CHANGED).inc(changed)
+
+
+def _heard(items: Sequence[_Item], refusals: Sequence[_Refusal]) -> Heard:
+    """What each feed, and each unit named in PV1-3, has sent: to know when one of them falls silent."""
+    heard: Heard = {}
+
+    def count(feed: str, facility: str, unit: str, at: datetime) -> None:
+        key = feed, facility, unit, ledger.hour(at)
+        messages, latest = heard.get(key, (0, at))
+        heard[key] = messages + 1, max(latest, at)
+
+    for event, _, _ in items:
+        count(event.feed, "", "", event.received_at)
+        if isinstance(event.location, Place) and event.location.unit:
+            count(event.feed, event.facility, event.location.unit, event.received_at)
+    for *_, feed, _, _, arrival in refusals:
+        count(feed, "", "", arrival)
+    return heard
 
 
 def _lanes(items: Sequence[_Item]) -> list[list[_Item]]:

@@ -181,6 +181,29 @@ RETURNING rejection_id;
 -- How many refused messages nobody has dealt with.
 SELECT 'adt.rejected' AS word, count(*) AS count FROM admissions.rejection WHERE status = 'open';
 
+-- name: hear
+-- Note how much each feed and unit has sent, by the hour.
+INSERT INTO admissions.heard AS h (feed, facility, unit, hour, messages, last_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::timestamptz[])
+    AS n (feed, facility, unit, hour, messages, last_at)
+ORDER BY feed, facility, unit, hour
+ON CONFLICT ON CONSTRAINT heard_pkey DO UPDATE SET
+    messages = h.messages + excluded.messages, last_at = greatest(h.last_at, excluded.last_at);
+
+-- name: last_heard
+-- When each feed and unit was heard first and last, of those heard since $1.
+SELECT feed, facility, unit, min(hour) AS first_at, max(last_at) AS last_at
+FROM admissions.heard WHERE hour >= $1 GROUP BY feed, facility, unit;
+
+-- name: heard_at
+-- How much one of them sent in these hours.
+SELECT hour, messages FROM admissions.heard
+WHERE feed = $1 AND facility = $2 AND unit = $3 AND hour = ANY($4::timestamptz[]);
+
+-- name: forget_heard
+-- What is too old to tell what is usual.
+DELETE FROM admissions.heard WHERE hour < $1;
+
 -- name: count_messages
 -- Count what each feed sent in this batch.
 INSERT INTO admissions.tally AS t (feed, hour, received, normalized, rejected, duplicates, test, unapplied)

@@ -286,6 +286,17 @@ async def count_messages(db: Db, tally: Tally) -> None:
     )
 
 
+Heard = dict[tuple[str, str, str, datetime], tuple[int, datetime]]
+"""(feed, facility, unit, hour) -> messages and the latest arrival."""
+
+
+async def hear(db: Db, heard: Heard) -> None:
+    """Note how much each feed and unit has sent."""
+    feeds, facilities, units, hours = zip(*heard, strict=True)
+    counts, latest = zip(*heard.values(), strict=True)
+    await db.execute(SQL["hear"], feeds, facilities, units, hours, counts, latest)
+
+
 async def stored_events(db: Db, after: UUID, limit: int) -> list[Kept]:
     """A page of stored events by id."""
     rows = await db.fetch(SQL["stored_events"], after, limit)

@@ -1,11 +1,12 @@
 """What keeps admissions in shape: old raw messages go by the month; refolding after an upgrade."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from services.admissions import ledger, store
 from services.admissions.domain.fold import applied
+from services.admissions.domain.silence import WEEKS
 from services.admissions.feeds import Feeds
 from services.admissions.settings import Settings
 from services.chassis import clock
@@ -19,7 +20,10 @@ PAGE = 1000
 
 
 async def prune(service: Service) -> None:
-    """Drop the months of raw messages that are wholly older than the retention; what they said stays."""
+    """Drop the months of raw messages that are wholly older than the retention; what they said stays.
+
+    What is too old to tell a feed's habit goes as well.
+    """
     settings = service.settings
     retention = (
         settings.raw_retention
@@ -27,7 +31,9 @@ async def prune(service: Service) -> None:
         else Settings.model_fields["raw_retention"].default
     )
     async with service.pool.acquire() as db:
-        oldest = await clock.now(db) - retention
+        now = await clock.now(db)
+        oldest = now - retention
+        await db.execute(store.SQL["forget_heard"], now - timedelta(weeks=WEEKS + 2))
         for name in sorted(await store.message_months(db)):
             year, month = int(name[-7:-3]), int(name[-2:])
             end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)

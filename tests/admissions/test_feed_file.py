@@ -22,7 +22,7 @@ def said(text: str | bytes) -> list[str]:
         ("zone: Mars/Olympus", "zone", "IANA time zone; write one such as America/New_York"),
         ("mrn_type: [MR]", "mrn_type", "no key of a feed profile; write mrn_types"),
         ("colour: red", "colour", "take one of a08_implies_discharge"),
-        ("feed_silence: PT5M", "feed_silence", "has no effect in this version"),
+        ("part2_source: true", "part2_source", "has no effect in this version"),
         ("part2_source: true", "part2_source", "has no effect in this version"),
         ("mode: loud", "mode", "wants 'live' or 'shadow'"),
         ("mrn_types: MR", "mrn_types", "wants a list; write it as in [MR, PI]"),

@@ -16,7 +16,6 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 WITHOUT_EFFECT: Final = MappingProxyType(
     {
-        "feed_silence": "no alarm is raised for a silent feed; watch baton_adt_messages_received_total instead",
         "part2_source": "no message is kept apart under 42 CFR Part 2; keep such a unit out of the feed",
     }
 )
@@ -132,4 +131,5 @@ class FeedProfile(BaseModel):
     ] = Field(default_factory=dict)
     test_patient_patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     strict_events: bool = False
+    feed_silence: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     dup_window: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(days=7)
