@@ -53,7 +53,7 @@ def test_a_story_ends_as_in_replay(folder: Path) -> None:
         )
     replayed = stack.json("replay", str(scenario), "--until", UNTIL, "--json")
     firing = {each["kind"] for each in lived["alerts"] if each["status"] == "firing"}
-    assert firing == {"call_72h_missed", "tcm_contact_missed"}
+    assert firing == {"call_72h_missed", "tcm_contact_missed", "pcp_notify_missed"}
     assert lived == replayed
 
 
