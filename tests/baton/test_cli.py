@@ -11,7 +11,7 @@ from baton.cli import main, parser
 LANDED = (
     "up", "run", "status", "clock", "send", "act", "normalize", "replay", "outcome", "why", "migrate", "republish",
     "refold", "schemas export", "schemas check", "simulate", "dlq list", "dlq show", "dlq retry", "dlq discard",
-    "topics", "rewind", "feeds check", "feeds try",
+    "topics", "rewind", "feeds check", "feeds try", "worklist link", "users hash", "users check",
 )  # fmt: skip
 LATER = (
     "protocols check", "audit run", "pause notifications --for 1h",

@@ -1,0 +1,35 @@
+"""Commands for the worklist: worklist link."""
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from baton.commands import add, group
+
+if TYPE_CHECKING:
+    from baton.commands import Tree
+
+
+def register(tree: "Tree") -> None:
+    worklist = group(tree, "worklist", "the coordinators' page")
+    link = add(
+        worklist, "link", _link, "print an address that opens the worklist once, without a password",
+        more="Good for ten minutes and one browser, and on the embedded servers of `baton up` only: anywhere else people\n"
+        "sign in with a password or a provider (docs/run-it.md).",
+        problem="no worklist runs here",
+    )  # fmt: skip
+    link.add_argument("--name", default="demo", metavar="NAME", help="who that is (default: demo)")
+    link.add_argument(
+        "--role", action="append", default=[], metavar="ROLE",
+        help="coordinator, supervisor, operator or sensitive; may be repeated (default: the first three)",
+    )  # fmt: skip
+    link.add_argument(
+        "--team", action="append", default=[], metavar="TEAM",
+        help="a team the list begins with; may be repeated (default: none)",
+    )  # fmt: skip
+
+
+def _link(args: argparse.Namespace) -> int:
+    from baton.worklist_link import link
+
+    return asyncio.run(link(args.name, args.role, args.team))
