@@ -43,9 +43,9 @@ class EpisodeRow(Struct, frozen=True, gc=False):
     opened_at: datetime
     closed_at: datetime | None
     close_reason: str | None
+    deadlines: tuple[DeadlineRow, ...] = ()
     programme: Programme | None = None
     lace: Lace | None = None
-    deadlines: tuple[DeadlineRow, ...] = ()
 
 
 class ReadmissionRow(Struct, frozen=True, gc=False):

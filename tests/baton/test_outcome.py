@@ -10,6 +10,7 @@ from baton.document import AlertRow, DeadlineRow, EpisodeRow, ReadmissionRow, Re
 from baton.document_text import text
 from baton.outcome import outcome
 from baton.trouble import Trouble
+from services.transitions.domain.risk.model import Lace, Programme
 
 NOON = datetime(2026, 1, 9, 17, tzinfo=UTC)
 NIGHT = datetime(2026, 1, 10, 3, tzinfo=UTC)
@@ -32,9 +33,12 @@ INSERT INTO transitions.visit (visit_id, root_id, patient_id, number, facility, 
 SELECT visit_id, root_id, patient_id, document::jsonb ->> 'number', 'HOSPA', test, 1, '{"patient_number": "70002"}'
 FROM admissions.visit;
 INSERT INTO transitions.episode (episode_id, patient_id, visit_id, kind, anchor, status, opened_at, protocol, facility,
-  team, live, learned_at, known_at, revision)
+  team, live, programme, lace, learned_at, known_at, revision)
 VALUES ('CASEONE', '11111111-0000-0000-0000-000000000001', '22222222-0000-0000-0000-000000000001', 'discharge', '',
-  'open', '2026-01-09T17:00Z', 'p', 'HOSPA', 't', true, '2026-01-09T17:05Z', '2026-01-09T17:05Z', 1);
+  'open', '2026-01-09T17:00Z', 'p', 'HOSPA', 't', true,
+  '{"decision": "case_management", "since": "2026-01-09T17:00:00Z", "reasons": ["sud"], "sensitive": ["sud"]}',
+  '{"l": 4, "a": 3, "c": 5, "e": 0, "total": 12, "band": "high", "provisional": true, "rules": "r"}',
+  '2026-01-09T17:05Z', '2026-01-09T17:05Z', 1);
 INSERT INTO transitions.deadline (deadline_id, episode_id, patient_id, kind, status, due_at, becomes, settled_at,
   generation, late_known, provisional, owed, behind, because, severity, warnings, warned, learned_at, known_at, revision)
 VALUES ('33333333-0000-0000-0000-000000000001', 'CASEONE', '11111111-0000-0000-0000-000000000001', 'call_72h', 'missed',
@@ -64,6 +68,8 @@ def expected() -> dict[str, object]:
             EpisodeRow(
                 "V1", "HOSPA", "70002", "discharge", "open", NOON, None, None,
                 (DeadlineRow("call_72h", NIGHT, "missed", NIGHT, True, False, "because"),),
+                Programme("case_management", NOON, ("sud",), sensitive=("sud",)),
+                Lace(4, 3, 5, 0, 12, "high", True, "r"),
             )
         ],
         readmissions=[ReadmissionRow("V1", "V2", "ed_revisit")],
@@ -99,6 +105,14 @@ async def test_a_database_without_baton_is_one_sentence(empty_database: str) -> 
     """It says what to do."""
     with pytest.raises(Trouble, match="baton migrate"):
         await outcome(empty_database)
+
+
+def test_programme_and_risk_are_told_as_decision_reasons_and_points() -> None:
+    """Nothing of how they came about; a handoff between units has neither."""
+    said = expected()["episodes"][0]  # type: ignore[index]
+
+    assert said["programme"] == {"decision": "case_management", "reasons": ["sud"]}
+    assert said["lace"] == {"l": 4, "a": 3, "c": 5, "e": 0, "total": 12, "band": "high", "provisional": True}
 
 
 def test_a_document_says_nothing_of_order_and_every_instant_in_utc() -> None:
