@@ -14,11 +14,14 @@ from schemas.encounters import EncounterEvent, Patient, Visit, VisitState
 from services.admissions import ledger
 from services.admissions.consumer import Inbound
 from services.admissions.domain.construct import construct
-from services.admissions.domain.fold import fold
-from services.admissions.domain.identity import MergeFact, merge_facts, survivors
-from services.admissions.domain.model import AdtEvent, PatientKey
-from services.admissions.domain.order import OrderKey, order_key
+from services.admissions.domain.identity import MergeFact, merge_facts, own_key
+from services.admissions.domain.identity import people as folded_people
+from services.admissions.domain.joins import AccountMove, Join, account_move, joins, reported_by
+from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
+from services.admissions.domain.order import RecordKey, record_key
 from services.admissions.domain.person import Registers, absorb, alike
+from services.admissions.ledger import Sheaf, Told
+from services.admissions.people import person_of
 from services.admissions.store import RootKey
 from services.chassis.kafka import Record
 
@@ -32,6 +35,7 @@ class Identifier(Struct):
     patient_id: UUID
     key: PatientKey
     survivor_id: UUID
+    record_id: UUID | None = None
     registers: Registers | None = None
     person: Patient | None = None
 
@@ -47,19 +51,22 @@ class VisitRow(Struct):
     learned_at: datetime
     revision: int
     visit: Visit
+    root_id: UUID
+    folded_into: UUID | None = None
 
 
 class Root(Struct):
     """A row of admissions.visit_root with its events and, by generation, its visits.
 
-    `reporter` is the identifier the latest event came under that speaks of the visit (an A31 does not).
+    `reporter` is the identifier that the event recorded last came under.
     """
 
     root_id: UUID
+    key: RootKey
     feed: str
-    events: list[AdtEvent]
+    told: list[Told]
     visits: list[VisitRow]
-    reporter: tuple[OrderKey, UUID] | None = None
+    reporter: tuple[RecordKey, UUID] | None = None
 
 
 class Admissions:
@@ -71,6 +78,9 @@ class Admissions:
         self._by_id: dict[UUID, Identifier] = {}
         self._groups: dict[UUID, list[Identifier]] = {}
         self._roots: dict[RootKey, Root] = {}
+        self._root_of: dict[UUID, Root] = {}
+        self._joins: defaultdict[UUID, dict[tuple[str, UUID], tuple[UUID, UUID, Join]]] = defaultdict(dict)
+        self._moves: defaultdict[RootKey, list[tuple[UUID, AccountMove]]] = defaultdict(list)
         self._visits_of: defaultdict[UUID, dict[UUID, tuple[Root, VisitRow]]] = defaultdict(dict)
         self._events: set[str] = set()
         self._merges: defaultdict[PatientKey, dict[str, MergeFact]] = defaultdict(dict)
@@ -80,7 +90,7 @@ class Admissions:
         """Every visit with the person it belongs to."""
         for root in self._roots.values():
             for row in root.visits:
-                yield row, self._person(row.patient_id)
+                yield row, self._patient(row)
 
     def on_messages(self, messages: Iterable[bytes], at: datetime) -> list[EncounterEvent]:
         """Take in the messages of one instant; gives the visits that changed, as they are published."""
@@ -88,17 +98,20 @@ class Admissions:
         if not events:
             return []
         changed: dict[UUID, tuple[Root, VisitRow]] = {}
-        kept = [(event, self._identifier(event, event.patient), self._root(event)) for event in events]
+        kept = [
+            (event, self._identifier(event, event.patient), self._root(event, event.visit))
+            for event in events
+        ]
         for event, identifier, root in kept:
             if root is not None:
-                root.events.append(event)
+                root.told.append((identifier.patient_id if identifier else None, event))
                 if identifier is not None and event.trigger != "A31":
-                    spoken = order_key(event), identifier.patient_id
+                    spoken = record_key(event), identifier.patient_id
                     root.reporter = max(root.reporter or spoken, spoken)
-        moved = self._merge(events, at, changed)
-        retold = self._tell_persons(kept, moved)
         roots = {root.root_id: root for _, _, root in kept if root is not None}
-        written = {row.visit_id: (root, row) for root in roots.values() for row in self._fold(root)}
+        roots |= self._join(events)
+        retold = self._tell_persons(kept, at, changed)
+        written = {row.visit_id: (root, row) for root, row in self._fold(roots)}
         for survivor_id in retold:
             self._touch(survivor_id, at, written, changed)
         return [self._event(*pair) for pair in (changed | written).values()]
@@ -117,9 +130,9 @@ class Admissions:
         return found
 
     def _identifier(self, event: AdtEvent, said: PatientKey | None) -> Identifier | None:
-        key = ledger.patient_key(event, said)
-        if key is None:
-            return None
+        return None if said is None else self._named(own_key(event, said))
+
+    def _named(self, key: PatientKey) -> Identifier:
         row = self._identifiers.get(key)
         if row is None:
             own = uuid5(_IDS, f"{key.authority}|{key.type}|{key.id}")
@@ -127,61 +140,95 @@ class Admissions:
             self._groups[own] = [row]
         return row
 
-    def _root(self, event: AdtEvent) -> Root | None:
-        key = ledger.root_key(event)
+    def _root(self, event: AdtEvent, said: VisitKey | None) -> Root | None:
+        key = ledger.root_key(event, said)
         if key is None:
             return None
         root = self._roots.get(key)
         if root is None:
-            root = self._roots[key] = Root(uuid5(_IDS, "|".join(key)), event.feed, [], [])
+            root = self._roots[key] = Root(uuid5(_IDS, "|".join(key)), key, event.feed, [], [])
+            self._root_of[root.root_id] = root
         return root
+
+    def _join(self, events: Sequence[AdtEvent]) -> dict[UUID, Root]:
+        """Keep what was said of visit numbers and accounts; gives the numbers that may come out otherwise."""
+        concerned: dict[UUID, Root] = {}
+        for event in events:
+            for fact in joins(event):
+                retired, surviving = self._root(event, fact.retired), self._root(event, fact.surviving)
+                if retired is not None and surviving is not None:
+                    said = retired.root_id, surviving.root_id, fact
+                    for end in (retired, surviving):
+                        self._joins[end.root_id][fact.event_id, retired.root_id] = said
+                        concerned[end.root_id] = end
+            moved = account_move(event)
+            account = ledger.root_key(event, moved.account) if moved else None
+            to = self._identifier(event, event.patient)
+            if moved is not None and account is not None and to is not None:
+                self._moves[account].append((to.patient_id, moved))
+                for who in (to, self._identifier(event, event.prior_patient)):
+                    if who is not None:
+                        concerned |= {
+                            root.root_id: root for root, _ in self._visits_of[who.survivor_id].values()
+                        }
+        return concerned
 
     # --- persons ----------------------------------------------------------------------------------------------
 
-    def _merge(
-        self, events: Sequence[AdtEvent], at: datetime, changed: dict[UUID, tuple[Root, VisitRow]]
-    ) -> dict[UUID, None]:
-        """Fold identity anew where a merge came; gives the survivors before and after, and notes visits that moved."""
-        facts = []
-        for event in events:
-            for fact in merge_facts(event):
-                retired, surviving = (
-                    self._identifier(event, fact.retired),
-                    self._identifier(event, fact.surviving),
-                )
-                if retired is not None and surviving is not None:
-                    facts.append(replace(fact, retired=retired.key, surviving=surviving.key))
-        if not facts:
-            return {}
+    def _identify(
+        self, facts: Sequence[MergeFact], doubtful: Iterable[Identifier], at: datetime,
+        changed: dict[UUID, tuple[Root, VisitRow]],
+    ) -> tuple[dict[UUID, None], dict[UUID, None]]:  # fmt: skip
+        """Fold identity anew; gives the persons before and after, and those to be told of again; notes visits that moved."""
         for fact in facts:
-            self._merges[fact.retired][fact.event_id] = self._merges[fact.surviving][fact.event_id] = fact
-        around = self._around(key for fact in facts for key in (fact.retired, fact.surviving))
-        resolved, _ = survivors(around.values())
+            for key in (fact.retired, fact.surviving):
+                self._merges[self._named(key).key][fact.event_id] = fact
+        keys = [key for fact in facts for key in (fact.retired, fact.surviving)]
+        around, members = self._around([*keys, *(row.key for row in doubtful)])
+        registers = {row.key: row.registers for row in members if row.registers is not None}
+        found = folded_people(
+            around.values(),
+            first={key: own.first for key, own in registers.items() if own.first is not None},
+            enterprise={
+                key: own.enterprise.value for key, own in registers.items() if own.enterprise is not None
+            },
+        )
         concerned: dict[UUID, None] = {}
-        for key in {key: None for fact in around.values() for key in (fact.retired, fact.surviving)}:
-            self._follow(
-                self._identifiers[key], self._identifiers[resolved.get(key, key)].patient_id, concerned
-            )
+        renumbered: dict[UUID, None] = {}
+        for row in members:
+            lead = self._named(found.persons.get(row.key, row.key))
+            record = self._named(found.records.get(row.key, row.key))
+            self._follow(row, lead.patient_id, concerned)
+            number = None if record is lead else record.patient_id
+            if row.record_id != number:
+                row.record_id = number
+                renumbered[lead.patient_id] = None
         for survivor_id in list(concerned):
-            for root, row in list(self._visits_of[survivor_id].values()):
-                now = self._by_id[row.reported_id].survivor_id
-                if now != row.patient_id:
-                    self._place(
-                        root, replace(row, patient_id=now, revision=row.revision + 1, learned_at=at), row
-                    )
-                    changed[row.visit_id] = self._visits_of[now][row.visit_id]
-        return concerned
+            for root, visit in list(self._visits_of[survivor_id].values()):
+                now = self._by_id[visit.reported_id].survivor_id
+                if now != visit.patient_id:
+                    moved = replace(visit, patient_id=now, revision=visit.revision + 1, learned_at=at)
+                    self._place(root, moved, visit)
+                    changed[visit.visit_id] = root, moved
+        return concerned, renumbered
 
-    def _around(self, keys: Iterable[PatientKey]) -> dict[str, MergeFact]:
-        """Every merge that touches one of these identifiers, or one that such a merge touches."""
+    def _around(self, keys: Iterable[PatientKey]) -> tuple[dict[str, MergeFact], list[Identifier]]:
+        """Every merge and every identifier that any merge, link or person connects with these."""
         found: dict[str, MergeFact] = {}
+        members: dict[PatientKey, Identifier] = {}
         todo = list(keys)
         while todo:
-            for event_id, fact in self._merges[todo.pop()].items():
-                if event_id not in found:
-                    found[event_id] = fact
-                    todo += [fact.retired, fact.surviving]
-        return found
+            row = self._named(todo.pop())
+            if row.key in members:
+                continue
+            members[row.key] = row
+            todo += (other.key for other in self._groups[row.survivor_id])
+            if row.registers is not None and row.registers.enterprise is not None:
+                todo.append(row.registers.enterprise.value)
+            for event_id, fact in self._merges[row.key].items():
+                found[event_id] = fact
+                todo += [fact.retired, fact.surviving]
+        return found, list(members.values())
 
     def _follow(self, row: Identifier, survivor_id: UUID, concerned: dict[UUID, None]) -> None:
         if row.survivor_id == survivor_id:
@@ -192,70 +239,121 @@ class Admissions:
         row.survivor_id = survivor_id
 
     def _tell_persons(
-        self, kept: Sequence[tuple[AdtEvent, Identifier | None, Root | None]], moved: Iterable[UUID]
+        self,
+        kept: Sequence[tuple[AdtEvent, Identifier | None, Root | None]],
+        at: datetime,
+        moved: dict[UUID, tuple[Root, VisitRow]],
     ) -> list[UUID]:
         """Take in what the events say of the persons; gives the survivors whose published person changed."""
-        concerned = dict.fromkeys(moved)
+        news: dict[UUID, Identifier] = {}
+        doubtful: list[Identifier] = []
+        facts: list[MergeFact] = []
         for event, row, _ in kept:
+            facts += merge_facts(event)
             if row is not None:
                 before, row.registers = row.registers, absorb(row.registers, event)
-                if before is not row.registers and not (
-                    len(self._groups[row.survivor_id]) == 1 and alike(before, row.registers)
-                ):
-                    concerned[row.survivor_id] = None
-        changed = []
+                if before is not row.registers:
+                    if not (len(self._groups[row.survivor_id]) == 1 and alike(before, row.registers)):
+                        news[row.patient_id] = row
+                    if (
+                        before is None
+                        or before.first != row.registers.first
+                        or (before.enterprise is not row.registers.enterprise)
+                    ):
+                        doubtful.append(row)
+        doubtful = [
+            row for row in doubtful
+            if self._merges.get(row.key) or (row.registers and row.registers.enterprise is not None)
+        ]  # fmt: skip
+        concerned, renumbered = self._identify(facts, doubtful, at, moved) if facts or doubtful else ({}, {})
+        concerned |= {row.survivor_id: None for row in news.values()}
+        changed = dict(renumbered)
         for survivor_id in concerned:
             head, group = self._by_id[survivor_id], self._groups[survivor_id]
             if group:
-                now = ledger.person_of(
+                now = person_of(
                     head.patient_id, head.key, [row.key for row in group], [row.registers for row in group]
                 )
                 if now != head.person:
                     if head.person is not None:
-                        changed.append(survivor_id)
+                        changed[survivor_id] = None
                     head.person = now
-        return changed
+        return list(changed)
 
-    def _person(self, patient_id: UUID) -> Patient:
-        found = self._by_id[patient_id].person
+    def _patient(self, row: VisitRow) -> Patient:
+        """The person of a visit; under the number of the record, where that is one of several linked."""
+        found = self._by_id[row.patient_id].person
         assert found is not None
-        return found
+        record_id = self._by_id[row.reported_id].record_id
+        if record_id is None:
+            return found
+        key = self._by_id[record_id].key
+        return found.model_copy(update={"number": key.id, "authority": key.authority.removeprefix("test:")})
 
     # --- visits -----------------------------------------------------------------------------------------------
 
-    def _fold(self, root: Root) -> list[VisitRow]:
-        """Fold a visit number anew; gives the visits that differ from what stood."""
-        if root.reporter is None:
-            return []
-        (_, reporter), own = root.reporter, root.events
-        profile = self._inbound.feeds.by_name[root.feed]
-        changed = []
-        visits = list(fold(own, profile))
-        visits += [ledger.vanished(row.visit) for row in root.visits[len(visits) :]]
-        for generation, visit in enumerate(visits):
-            before = root.visits[generation] if generation < len(root.visits) else None
-            patient_id = self._by_id[reporter].survivor_id
-            if (
-                before is not None
-                and before.patient_id == patient_id
-                and before.reported_id == reporter
-                and before.visit == visit
-            ):
-                continue
-            test = own[0].test
-            row = VisitRow(
-                visit_id=before.visit_id if before else uuid5(root.root_id, str(generation)),
-                reported_id=reporter,
-                patient_id=patient_id,
-                live=profile.mode == "live" and not test,
-                test=test,
-                learned_at=own[-1].received_at,
-                revision=before.revision + 1 if before else 1,
-                visit=visit,
-            )
-            self._place(root, row, before)
-            changed.append(row)
-        return changed
+    def _fold(self, roots: dict[UUID, Root]) -> Iterator[tuple[Root, VisitRow]]:
+        """Fold visit numbers anew; gives the visits that differ from what stood."""
+        tied = {root_id: None for root_id in roots if root_id in self._joins}
+        if tied:
+            yield from self._fold_tied(list(tied))
+        for root in roots.values():
+            if root.root_id not in tied:
+                whose = self._reporter(root.told) if self._moves else root.reporter and root.reporter[1]
+                yield from self._describe(
+                    Sheaf(root.root_id, (root.root_id,)), whose, {root.root_id: root.told}
+                )
+
+    def _fold_tied(self, todo: list[UUID]) -> Iterator[tuple[Root, VisitRow]]:
+        said: dict[tuple[str, UUID], tuple[UUID, UUID, Join]] = {}
+        known: dict[UUID, Root] = {}
+        while todo:
+            root_id = todo.pop()
+            if root_id not in known:
+                known[root_id] = self._root_of[root_id]
+                said |= self._joins[root_id]
+                todo += (end for *ends, _ in self._joins[root_id].values() for end in ends)
+        told = {root_id: root.told for root_id, root in known.items()}
+        around = [(retired, fact) for retired, _, fact in said.values()]
+        for sheaf in ledger.sheaves({root_id: root.key for root_id, root in known.items()}, around, told):
+            whose = self._reporter([each for member in sheaf.members for each in told[member]])
+            yield from self._describe(sheaf, whose, told)
+
+    def _reporter(self, told: Sequence[Told]) -> UUID | None:
+        return reported_by(told, ledger.of_accounts(self._moves, told))
+
+    def _describe(
+        self, sheaf: Sheaf, reporter: UUID | None, told: dict[UUID, list[Told]]
+    ) -> Iterator[tuple[Root, VisitRow]]:
+        if reporter is None:
+            return
+        own = [event for member in sheaf.members for _, event in told[member]]
+        profile = self._inbound.feeds.by_name[own[0].feed]
+        newest = max(own, key=lambda event: event.received_at) if sheaf.retired else own[-1]
+        for root_id, visits, into in ledger.described(sheaf, told, own, profile):
+            root = self._root_of[root_id]
+            visits += [ledger.vanished(row.visit) for row in root.visits[len(visits) :]]
+            for generation, visit in enumerate(visits):
+                before = root.visits[generation] if generation < len(root.visits) else None
+                patient_id = self._by_id[reporter].survivor_id
+                if before is not None and (before.patient_id, before.reported_id, before.folded_into, before.visit) == (
+                    patient_id, reporter, into, visit
+                ):  # fmt: skip
+                    continue
+                row = VisitRow(
+                    visit_id=before.visit_id if before else uuid5(root.root_id, str(generation)),
+                    root_id=root.root_id,
+                    reported_id=reporter,
+                    patient_id=patient_id,
+                    live=profile.mode == "live" and not newest.test,
+                    test=newest.test,
+                    learned_at=newest.received_at,
+                    revision=before.revision + 1 if before else 1,
+                    visit=visit,
+                    folded_into=into,
+                )
+                self._place(root, row, before)
+                yield root, row
 
     def _place(self, root: Root, row: VisitRow, before: VisitRow | None) -> None:
         if before is None:
@@ -284,7 +382,7 @@ class Admissions:
         return construct(
             EncounterEvent,
             visit_id=row.visit_id,
-            root_id=root.root_id,
+            root_id=row.folded_into or root.root_id,
             revision=row.revision,
             feed=root.feed,
             live=row.live,
@@ -293,5 +391,5 @@ class Admissions:
             cause="",
             changed=(),
             visit=row.visit,
-            patient=self._person(row.patient_id),
+            patient=self._patient(row),
         )

@@ -15,6 +15,7 @@ from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.sender import sender
 from services.admissions.hl7.triggers import TYPES
 from services.admissions.line import STOPPED, Line
+from services.admissions.people import SetGrewError
 from services.admissions.settings import Settings
 from services.admissions.store import Heard, Kept, Tally
 from services.chassis import clock, metrics
@@ -151,7 +152,7 @@ class Inbound:
             try:
                 async with transaction(service.pool) as db:
                     changed, tally = await self._apply(db, items, refusals, wanted)
-            except ledger.SetGrewError as grown:
+            except SetGrewError as grown:
                 wanted |= grown.patients
             else:
                 break

@@ -2,257 +2,281 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
 import asyncpg
 import msgspec
 
-from schemas.encounters import CareClass, Identifier, Patient, Visit, VisitState
-from services.admissions import store
+from schemas.encounters import CareClass, Visit, VisitState
+from services.admissions import people, store
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.fold import fold
-from services.admissions.domain.identity import merge_facts, survivors
-from services.admissions.domain.model import AdtEvent, PatientKey
-from services.admissions.domain.order import order_key
-from services.admissions.domain.person import Registers, absorb, alike, combine, person
+from services.admissions.domain.identity import merge_facts, own_key
+from services.admissions.domain.joins import AccountMove, Join, account_move, groups, joins, reported_by
+from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
 from services.admissions.feeds import DEFAULT, Feeds
+from services.admissions.people import SetGrewError
 from services.admissions.store import Kept, Member, RootKey, VisitRow
 from services.chassis.postgres import Db
 
 NEVER_WAS = "never_was"
 """The flag of a visit that turned out to be none; whoever lists visits leaves it out."""
 
-
-class SetGrewError(Exception):
-    """Reading showed that the batch touches more patients than it holds: roll back and take the larger set."""
-
-    def __init__(self, patients: set[UUID]) -> None:
-        super().__init__()
-        self.patients = patients
+Told = tuple[UUID | None, AdtEvent]
+"""An event, and the identifier it came under."""
 
 
-def patient_key(event: AdtEvent, key: PatientKey | None) -> PatientKey | None:
-    """The identifier under which an event counts; test messages live apart from real patients."""
-    if key is None or not event.test:
-        return key
-    return PatientKey("test:" + key.authority, key.type, key.id)
+class Held(msgspec.Struct, frozen=True):
+    """What the transaction holds: survivors, and all visit numbers that may come out otherwise; `tied`: some mean one visit."""
+
+    patients: set[UUID]
+    roots: set[UUID]
+    tied: bool = False
 
 
-def root_key(event: AdtEvent) -> RootKey | None:
+class Whose(msgspec.Struct, frozen=True):
+    """Whose visit it is, by whom it was reported, and where a folded one went on."""
+
+    reported_id: UUID
+    patient_id: UUID
+    folded_into: UUID | None = None
+
+
+class Sheaf(msgspec.Struct, frozen=True):
+    """The visit numbers that mean one visit, by their surrogates; mostly one. See `domain.joins.Group`."""
+
+    owner: UUID
+    members: Sequence[UUID]
+    named: VisitKey | None = None
+    retired: Mapping[UUID, UUID] = {}
+
+
+def root_key(event: AdtEvent, key: VisitKey | None) -> RootKey | None:
     """The visit number under which an event counts; test messages live apart from real visits."""
-    if event.visit is None:
+    if key is None:
         return None
-    return (event.feed + "!test" if event.test else event.feed, event.visit.authority, event.visit.number)
+    return (event.feed + "!test" if event.test else event.feed, key.authority, key.number)
 
 
 async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Kept]:
-    """Give every event the surrogates of its identifier and its visit number."""
+    """Give every event the surrogates of its identifier and its visit number, and of those it speaks of besides."""
     patients: set[PatientKey] = set()
     roots: set[RootKey] = set()
-    for _, event in events:
-        merged = [fact_key for fact in merge_facts(event) for fact_key in (fact.retired, fact.surviving)]
-        for key in (event.patient, *merged):
-            if (own := patient_key(event, key)) is not None:
-                patients.add(own)
-        if (root := root_key(event)) is not None:
-            roots.add(root)
-    known_patients = await store.resolve_patients(db, patients) if patients else {}
-    known_roots = await store.resolve_roots(db, roots) if roots else {}
-    if len(known_patients) < len(patients) or len(known_roots) < len(roots):
-        raise SetGrewError(set())
-    kept = []
+    asked = []
+    alone = False
     for event_id, event in events:
-        key, root = patient_key(event, event.patient), root_key(event)
-        kept.append(
-            Kept(event, event_id, None if key is None else known_patients[key], root and known_roots[root])
+        merges, related, moved = merge_facts(event), joins(event), account_move(event)
+        alone = alone or bool(related) or moved is not None
+        own = own_key(event, event.patient) if event.patient else None
+        enterprise = own_key(event, event.enterprise) if event.enterprise else None
+        left = own_key(event, event.prior_patient) if moved and event.prior_patient else None
+        root = root_key(event, event.visit)
+        ends = [(fact, root_key(event, fact.retired), root_key(event, fact.surviving)) for fact in related]
+        patients.update(key for key in (own, enterprise, left) if key is not None)
+        patients.update(key for fact in merges for key in (fact.retired, fact.surviving))
+        roots.update(key for key in (root, *(end for _, *pair in ends for end in pair)) if key is not None)
+        asked.append((event_id, event, own, enterprise, root, merges, ends, moved, left))
+    await store.share_joining(db, alone=alone)
+    patient_ids = await store.resolve_patients(db, patients) if patients else {}
+    root_ids = await store.resolve_roots(db, roots) if roots else {}
+    if len(patient_ids) < len(patients) or len(root_ids) < len(roots):
+        raise SetGrewError(set())
+    return [
+        Kept(
+            event,
+            event_id,
+            patient_ids[own] if own else None,
+            root_ids[root] if root else None,
+            patient_ids[enterprise] if enterprise else None,
+            tuple((fact, patient_ids[fact.retired], patient_ids[fact.surviving]) for fact in merges),
+            tuple((fact, root_ids[one], root_ids[other]) for fact, one, other in ends if one and other),
+            (moved, patient_ids[own], patient_ids[left] if left else None) if moved and own else None,
         )
-    return kept
+        for event_id, event, own, enterprise, root, merges, ends, moved, left in asked
+    ]
 
 
-async def hold(db: Db, kept: Sequence[Kept], wanted: set[UUID]) -> set[UUID]:
-    """Lock the old and the new patient of every visit, and all that a merge joins; give the survivors held."""
+async def hold(db: Db, kept: Sequence[Kept], wanted: set[UUID]) -> Held:
+    """Lock the old and the new patient of every visit, and all that a merge joins."""
     patients = {one.patient_id for one in kept if one.patient_id} | wanted
+    patients |= {one.enterprise_id for one in kept if one.enterprise_id}
+    if any(one.merges for one in kept):
+        patients |= await people.closure(db, {end for one in kept for _, *pair in one.merges for end in pair})
     roots = {one.root_id for one in kept if one.root_id}
-    if any(merge_facts(one.event) for one in kept):
-        patients |= await _merge_closure(db, kept, patients)
+    movers = {end for one in kept if one.moved for end in one.moved[1:] if end is not None}
+    if movers:
+        patients |= movers
+        roots |= await store.roots_of_patients(db, movers)
+    roots, tied = await _related(db, roots | {end for one in kept for _, *pair in one.joins for end in pair})
     held = await store.lock_set(db, patients, roots)
     await store.lock_patients(db, held)
     now_needed = await store.lock_set(db, patients, roots)
     if not now_needed <= held:
         raise SetGrewError(patients | now_needed)
-    return held
+    return Held(held, roots, tied or any(one.joins for one in kept))
 
 
-async def _merge_closure(db: Db, kept: Sequence[Kept], patients: set[UUID]) -> set[UUID]:
-    closure = set(patients)
-    keys = {
-        patient_key(one.event, key): None
-        for one in kept
-        for fact in merge_facts(one.event)
-        for key in (fact.retired, fact.surviving)
-    }
-    closure |= set((await store.resolve_patients(db, [key for key in keys if key])).values())
+async def _related(db: Db, roots: set[UUID]) -> tuple[set[UUID], bool]:
+    """All visit numbers that any merge or re-label connects with these, and whether one does."""
     while True:
-        around = await store.merges_around(db, closure)
-        larger = closure | {one[1] for one in around} | {one[2] for one in around}
-        if larger == closure:
-            return closure
-        closure = larger
+        around = await store.joins_around(db, roots) if roots else []
+        larger = roots | {end for one, other, _ in around for end in (one, other)}
+        if larger == roots:
+            return roots, bool(around)
+        roots = larger
 
 
-async def settle(db: Db, kept: Sequence[Kept], held: set[UUID], feeds: Feeds) -> int:
+async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds) -> int:
     """Bring identities, persons and visits up to date with these (already stored) events.
 
-    Gives the number of visits that changed. The transaction holds the patients `held`.
+    Gives the number of visits that changed. The transaction holds `held`.
     """
     newest = max(kept, key=lambda one: one.event.received_at).event
-    moved = await _merge(db, kept, newest)
-    people = await store.members(db, held | moved)
-    changed_people = await _persons(db, kept, people)
-    written = await _visits(db, kept, {one.patient_id: one for one in people}, feeds)
-    if changed_people:
-        await store.touch_visits(
-            db, changed_people, newest.received_at, newest.trigger, [row.visit_id for row in written]
-        )
+    at, cause = newest.received_at, newest.trigger
+    if merges := [(one.event_id, *merge) for one in kept for merge in one.merges]:
+        await store.insert_merges(db, merges)
+    if related := [(one.event_id, *join) for one in kept for join in one.joins]:
+        await store.insert_joins(db, related)
+    if moves := [(one.event_id, _feed(one.event), *one.moved[:2]) for one in kept if one.moved]:
+        await store.insert_moves(db, moves)
+    members = await store.members(db, held.patients)
+    said = people.hear(kept, members)
+    anew, renumbered = set[UUID](), set[UUID]()
+    if doubtful := await people.doubtful(db, kept, said):
+        anew, renumbered = await people.identify(db, doubtful, held.patients, said.registers, at, cause)
+        members = await store.members(db, held.patients | anew)
+    changed = await people.tell(db, members, said, anew) | renumbered
+    written = await _visits(db, held, {one.patient_id: one for one in members}, feeds)
+    if changed:
+        await store.touch_visits(db, changed, at, cause, [row.visit_id for row in written])
     return len(written)
 
 
-async def _merge(db: Db, kept: Sequence[Kept], newest: AdtEvent) -> set[UUID]:
-    """Fold identity anew where a merge came; give the survivors concerned."""
-    facts = [(one, fact) for one in kept for fact in merge_facts(one.event)]
-    if not facts:
-        return set()
-    keys = {
-        key
-        for one, fact in facts
-        for key in (patient_key(one.event, fact.retired), patient_key(one.event, fact.surviving))
-        if key
-    }
-    ids = await store.resolve_patients(db, keys)
-    own = []
-    for one, fact in facts:
-        retired, surviving = patient_key(one.event, fact.retired), patient_key(one.event, fact.surviving)
-        if retired and surviving:
-            fact = msgspec.structs.replace(fact, retired=retired, surviving=surviving)  # noqa: PLW2901
-            own.append((one.event_id, ids[retired], ids[surviving], fact))
-    await store.insert_merges(db, own)
-    closure = await _merge_closure(db, kept, set())
-    around = await store.merges_around(db, closure)
-    id_of = {fact.retired: retired for _, retired, _, fact in around}
-    id_of |= {fact.surviving: surviving for _, _, surviving, fact in around}
-    resolved, refused = survivors([fact for *_, fact in around])
-    reasons = {fact.event_id: reason for fact, reason in refused}
-    await store.mark_merges(db, {event_id: reasons.get(fact.event_id) for event_id, _, _, fact in around})
-    new = {own_id: id_of[resolved.get(key, key)] for key, own_id in id_of.items()}
-    await store.update_survivors(db, new)
-    await store.move_visits(db, set(id_of.values()), newest.received_at, newest.trigger)
-    return set(new.values()) | set(new)
+def _feed(event: AdtEvent) -> str:
+    return event.feed + "!test" if event.test else event.feed
 
 
-async def _persons(db: Db, kept: Sequence[Kept], people: Sequence[Member]) -> set[UUID]:
-    """Take in what the events say of the persons; give the survivors whose published person changed."""
-    by_id = {one.patient_id: one for one in people}
-    said: dict[UUID, Registers] = {}
-    news: set[UUID] = set()
-    for one in kept:
-        if one.patient_id in by_id and one.patient_id is not None:
-            before = said.get(one.patient_id, by_id[one.patient_id].registers)
-            after = absorb(before, one.event)
-            if after is not before:
-                said[one.patient_id] = after
-                if not alike(before, after):
-                    news.add(one.patient_id)
-    if said:
-        await store.update_registers(db, said)
-    groups: dict[UUID, list[Member]] = defaultdict(list)
-    for member in people:
-        groups[member.survivor_id].append(member)
-    persons = {}
-    for survivor_id, group in groups.items():
-        head = by_id[survivor_id]
-        if head.person is not None and len(group) == 1 and head.patient_id not in news:
-            continue
-        registers = [said.get(member.patient_id, member.registers) for member in group]
-        now = person_of(head.patient_id, head.key, [member.key for member in group], registers)
-        document = now.model_dump_json(exclude_none=True, exclude_defaults=True)
-        if document != head.person:
-            persons[survivor_id] = document
-    if persons:
-        await store.update_persons(db, persons)
-    return {survivor_id for survivor_id in persons if by_id[survivor_id].person is not None}
-
-
-def person_of(
-    patient_id: UUID, key: PatientKey, keys: Iterable[PatientKey], registers: Iterable[Registers | None]
-) -> Patient:
-    """The person as published under the surviving identifier, from what was said under each of `keys`."""
-    return Patient(
-        patient_id=patient_id,
-        number=key.id,
-        authority=key.authority.removeprefix("test:"),
-        identifiers=tuple(
-            Identifier(id=one.id, authority=one.authority, type=one.type) for one in sorted(keys)
-        ),
-        **person(combine(*(one for one in registers if one is not None))),
-    )
-
-
-async def _visits(db: Db, kept: Sequence[Kept], people: dict[UUID, Member], feeds: Feeds) -> list[VisitRow]:
-    """Fold every visit number touched, and write the visits that differ from what stands."""
-    roots = {one.root_id: one.event.feed for one in kept if one.root_id is not None}
-    if not roots:
+async def _visits(db: Db, held: Held, members: dict[UUID, Member], feeds: Feeds) -> list[VisitRow]:
+    """Fold every visit number concerned, and write the visits that differ from what stands."""
+    if not held.roots:
         return []
-    events = await store.events_of_roots(db, roots)
-    stand = await store.visits_of_roots(db, roots)
+    events = await store.events_of_roots(db, held.roots)
+    stand = await store.visits_of_roots(db, held.roots)
+    moves = await _moves(db, events)
     rows = []
-    for root_id, feed in roots.items():
-        profile = feeds.by_name.get(feed) or feeds.by_name[DEFAULT]
-        own = [event for _, event in events[root_id]]
-        reporter = reported_by(events[root_id])
+    for sheaf in await _sheaves(db, held, events):
+        told = [each for root_id in sheaf.members for each in events.get(root_id, ())]
+        reporter = reported_by(told, of_accounts(moves, told)) if told else None
         if reporter is None:
             continue
-        if reporter not in people:
+        if reporter not in members:
             raise SetGrewError({reporter})
-        visits = list(fold(own, profile))
-        while (ghost := stand.get((root_id, len(visits)))) is not None:
-            visits.append(vanished(Visit.model_validate_json(ghost["document"])))
-        for generation, visit in enumerate(visits):
-            before = stand.get((root_id, generation))
-            row = _visit_row(root_id, generation, visit, own, profile, reporter, people, before)
-            if row is not None:
-                rows.append(row)
+        own = [event for _, event in told]
+        profile = feeds.by_name.get(own[0].feed) or feeds.by_name[DEFAULT]
+        patient_id = members[reporter].survivor_id
+        for root_id, visits, into in described(sheaf, events, own, profile):
+            while (ghost := stand.get((root_id, len(visits)))) is not None:
+                visits.append(vanished(Visit.model_validate_json(ghost["document"])))
+            for generation, visit in enumerate(visits):
+                before = stand.get((root_id, generation))
+                row = _visit_row(
+                    root_id, generation, visit, own, profile, Whose(reporter, patient_id, into), before
+                )
+                if row is not None:
+                    rows.append(row)
     if rows:
         await store.upsert_visits(db, rows)
     return rows
 
 
+async def _moves(
+    db: Db, events: Mapping[UUID, Sequence[Told]]
+) -> dict[RootKey, list[tuple[UUID, AccountMove]]]:
+    accounts = {
+        key
+        for told in events.values()
+        for _, event in told
+        if event.account is not None and (key := root_key(event, event.account)) is not None
+    }
+    return await store.moves_of_accounts(db, accounts) if accounts else {}
+
+
+def of_accounts(
+    moves: Mapping[RootKey, Sequence[tuple[UUID, AccountMove]]], told: Sequence[Told]
+) -> list[tuple[UUID, AccountMove]]:
+    """The moves that concern a visit: those of the accounts it was ever under."""
+    if not moves:
+        return []
+    accounts = {root_key(event, event.account) for _, event in told if event.account is not None}
+    return [move for key in accounts if key is not None for move in moves.get(key, ())]
+
+
+async def _sheaves(db: Db, held: Held, events: Mapping[UUID, Sequence[Told]]) -> list[Sheaf]:
+    if not held.tied:
+        return [Sheaf(root_id, (root_id,)) for root_id in held.roots]
+    around = [(retired, fact) for retired, _, fact in await store.joins_around(db, held.roots)]
+    return sheaves(await store.roots(db, held.roots), around, events)
+
+
+def sheaves(
+    numbers: Mapping[UUID, RootKey],
+    around: Iterable[tuple[UUID, Join]],
+    events: Mapping[UUID, Sequence[Told]],
+) -> list[Sheaf]:
+    """Put together the visit numbers that mean one visit; `around` gives every join with the number it retires."""
+    by_feed: dict[str, dict[VisitKey, UUID]] = defaultdict(dict)
+    for root_id, (feed, authority, number) in numbers.items():
+        by_feed[feed][VisitKey(authority, number)] = root_id
+    facts: dict[str, list[Join]] = defaultdict(list)
+    for root_id, fact in around:
+        facts[numbers[root_id][0]].append(fact)
+    found = []
+    for feed, ids in by_feed.items():
+        told = {key: [event for _, event in events.get(root_id, ())] for key, root_id in ids.items()}
+        for group in groups(facts[feed], told):
+            retired = {ids[key]: ids[row] for key, row in group.retired.items()}
+            named = group.named if retired else None
+            found.append(Sheaf(ids[group.owner], (ids[group.named], *retired), named, retired))
+    return found
+
+
+def described(
+    sheaf: Sheaf, events: Mapping[UUID, Sequence[Told]], own: Sequence[AdtEvent], profile: FeedProfile
+) -> list[tuple[UUID, list[Visit], UUID | None]]:
+    """The visits of a sheaf: for each number, under which surrogate they are kept and where they went on."""
+    found: list[tuple[UUID, list[Visit], UUID | None]] = [
+        (sheaf.owner, list(fold(own, profile, sheaf.named)), None)
+    ]
+    for number, row in sheaf.retired.items():
+        before = fold([event for _, event in events.get(number, ())], profile)
+        found.append((row, [folded(visit) for visit in before], sheaf.owner))
+    return found
+
+
 def vanished(visit: Visit) -> Visit:
     """A stay taken for the next use of its number, until a late cancel told that the one before had not ended."""
+    return _gone(visit, VisitState.CANCELLED, (NEVER_WAS,))
+
+
+def folded(visit: Visit) -> Visit:
+    """A visit whose number was merged into another's: what it was is told there."""
+    return _gone(visit, VisitState.FOLDED, ())
+
+
+def _gone(visit: Visit, state: VisitState, flags: tuple[str, ...]) -> Visit:
     return Visit(
         number=visit.number,
         authority=visit.authority,
         facility=visit.facility,
         generation=visit.generation,
-        state=VisitState.CANCELLED,
+        state=state,
         patient_class=None,
         care_class=CareClass.OTHER,
         inpatient=False,
-        flags=(NEVER_WAS,),
+        flags=flags,
     )
-
-
-def reported_by(events: Sequence[tuple[UUID | None, AdtEvent]]) -> UUID | None:
-    """The identifier the latest event came under; an A31 speaks of the person, not of the visit."""
-    return max(
-        (
-            (order_key(event), patient_id)
-            for patient_id, event in events
-            if patient_id and event.trigger != "A31"
-        ),
-        default=(None, None),
-    )[1]
 
 
 def _visit_row(
@@ -261,29 +285,25 @@ def _visit_row(
     visit: Visit,
     events: Sequence[AdtEvent],
     profile: FeedProfile,
-    reported_id: UUID,
-    people: dict[UUID, Member],
+    whose: Whose,
     before: asyncpg.Record | None,
 ) -> VisitRow | None:
     document = visit.model_dump_json(exclude_none=True, exclude_defaults=True)
     test = events[0].test
-    patient_id = people[reported_id].survivor_id
-    if (
-        before is not None
-        and before["document"] == document
-        and before["patient_id"] == patient_id
-        and before["reported_id"] == reported_id
-    ):
+    live = profile.mode == "live" and not test
+    if before is not None and (document, whose.patient_id, whose.reported_id, live, whose.folded_into) == (
+        before["document"], before["patient_id"], before["reported_id"], before["live"], before["folded_into"]
+    ):  # fmt: skip
         return None
     newest = max(events, key=lambda event: (event.received_at, event.event_id))
     return VisitRow(
         visit_id=before["visit_id"] if before else _visit_id(root_id, generation),
         root_id=root_id,
         generation=generation,
-        reported_id=reported_id,
-        patient_id=patient_id,
+        reported_id=whose.reported_id,
+        patient_id=whose.patient_id,
         feed=newest.feed,
-        live=profile.mode == "live" and not test,
+        live=live,
         test=test,
         state=visit.state.value,
         discharged_at=visit.discharged_at,
@@ -291,6 +311,7 @@ def _visit_row(
         cause=newest.trigger,
         changed=_changed(before["document"] if before else None, document),
         document=document,
+        folded_into=whose.folded_into,
         revision=before["revision"] + 1 if before else 1,
     )
 

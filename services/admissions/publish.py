@@ -30,7 +30,7 @@ def encounter(row: Row) -> Outgoing:
             "cause": row["cause"],
             "changed": row["changed"],
             "visit": Raw(row["document"].encode()),
-            "patient": Raw(row["person"].encode()),
+            "patient": _patient(row),
         }
     )
     headers = cloudevents.headers(
@@ -40,6 +40,14 @@ def encounter(row: Row) -> Outgoing:
         time=row["learned_at"],
     )
     return Outgoing(key=str(row["visit_id"]).encode(), value=value, headers=headers)
+
+
+def _patient(row: Row) -> object:
+    """The person; under the number of the record, where that is one of several linked."""
+    if row["record"] is None:
+        return Raw(row["person"].encode())
+    number, authority = row["record"]
+    return json.decode(row["person"]) | {"number": number, "authority": authority.removeprefix("test:")}
 
 
 def rejection(row: Row) -> Outgoing:

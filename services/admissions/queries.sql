@@ -47,6 +47,46 @@ UNION ALL
 SELECT r.root_id, r.feed, r.authority, r.number
 FROM given g JOIN admissions.visit_root r USING (feed, authority, number);
 
+-- name: share_joining
+-- Visits are folded: until the transaction ends no two numbers become one.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('admissions.joining', 0));
+
+-- name: hold_joining
+-- Numbers become one, or an account another patient's: until the transaction ends no visit is folded.
+SELECT pg_advisory_xact_lock(hashtextextended('admissions.joining', 0));
+
+-- name: roots
+-- Visit numbers by their surrogates.
+SELECT root_id, feed, authority, number FROM admissions.visit_root WHERE root_id = ANY($1::uuid[]);
+
+-- name: roots_of_patients
+-- The numbers of the visits that belong to these identifiers' persons.
+SELECT DISTINCT v.root_id FROM admissions.patient p JOIN admissions.visit v ON v.patient_id = p.survivor_id
+WHERE p.patient_id = ANY($1::uuid[]);
+
+-- name: insert_joins
+-- Keep merges and re-labels of visits not yet known.
+INSERT INTO admissions.visit_join (event_id, retired_id, surviving_id, fact)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[])
+ON CONFLICT ON CONSTRAINT visit_join_pkey DO NOTHING;
+
+-- name: joins_around
+-- Every merge or re-label that touches one of these visit numbers.
+SELECT retired_id, surviving_id, fact
+FROM admissions.visit_join WHERE retired_id = ANY($1::uuid[]) OR surviving_id = ANY($1::uuid[]);
+
+-- name: insert_moves
+-- Keep moves of accounts not yet known.
+INSERT INTO admissions.account_move (event_id, feed, authority, number, patient_id, fact)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[])
+ON CONFLICT ON CONSTRAINT account_move_pkey DO NOTHING;
+
+-- name: moves_of_accounts
+-- Where these accounts went.
+SELECT m.feed, m.authority, m.number, m.patient_id, m.fact
+FROM admissions.account_move m
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS n (feed, authority, number) USING (feed, authority, number);
+
 -- name: lock_set
 -- The patients a batch must hold: the survivors of those named, and the present patients of the visits named.
 SELECT survivor_id AS patient_id FROM admissions.patient WHERE patient_id = ANY($1::uuid[])
@@ -61,6 +101,12 @@ SELECT patient_id FROM admissions.patient WHERE patient_id = ANY($1::uuid[]) ORD
 -- Every identifier that now stands for one of these survivors, with what was said under it.
 SELECT patient_id, authority, type, number, survivor_id, registers, person
 FROM admissions.patient WHERE survivor_id = ANY($1::uuid[]);
+
+-- name: persons_of
+-- Every identifier of the persons that these identifiers belong to.
+SELECT patient_id, authority, type, number, survivor_id, registers, person
+FROM admissions.patient
+WHERE survivor_id IN (SELECT survivor_id FROM admissions.patient WHERE patient_id = ANY($1::uuid[]));
 
 -- name: insert_events
 -- Keep events not yet known; a repetition of one already kept leaves no trace.
@@ -94,26 +140,27 @@ SELECT root_id, patient_id, body FROM admissions.event WHERE root_id = ANY($1::u
 
 -- name: visits_of_roots
 -- The visits these numbers have now.
-SELECT visit_id, root_id, generation, reported_id, patient_id, live, test, document, revision
+SELECT visit_id, root_id, generation, reported_id, patient_id, live, test, document, folded_into, revision
 FROM admissions.visit WHERE root_id = ANY($1::uuid[]);
 
 -- name: upsert_visits
 -- Write visits as they now stand.
 INSERT INTO admissions.visit AS v (
     visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at, cause,
-    changed, document, revision
+    changed, document, folded_into, revision
 )
 SELECT n.visit_id, n.root_id, n.generation, n.reported_id, n.patient_id, n.feed, n.live, n.test, n.state, n.discharged_at,
-       n.learned_at, n.cause, string_to_array(n.changed, ','), n.document, n.revision
+       n.learned_at, n.cause, string_to_array(n.changed, ','), n.document, n.folded_into, n.revision
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::integer[], $4::uuid[], $5::uuid[], $6::text[], $7::boolean[], $8::boolean[],
-    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::bigint[]
+    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::uuid[], $16::bigint[]
 ) AS n (visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at,
-        cause, changed, document, revision)
+        cause, changed, document, folded_into, revision)
 ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
     reported_id = excluded.reported_id, patient_id = excluded.patient_id, live = excluded.live, test = excluded.test, state = excluded.state,
     discharged_at = excluded.discharged_at, learned_at = excluded.learned_at, cause = excluded.cause,
-    changed = excluded.changed, document = excluded.document, revision = excluded.revision
+    changed = excluded.changed, document = excluded.document, folded_into = excluded.folded_into,
+    revision = excluded.revision
 WHERE excluded.revision > v.revision;
 
 -- name: touch_visits_of_patients
@@ -142,10 +189,12 @@ FROM unnest($1::uuid[], $2::text[]) AS n (patient_id, person)
 WHERE p.patient_id = n.patient_id;
 
 -- name: update_survivors
--- Identity as folded from all merges.
-UPDATE admissions.patient p SET survivor_id = n.survivor_id
-FROM unnest($1::uuid[], $2::uuid[]) AS n (patient_id, survivor_id)
-WHERE p.patient_id = n.patient_id AND p.survivor_id <> n.survivor_id;
+-- Identity as folded from all that was said of it; gives the persons in whom only a record's number changed.
+UPDATE admissions.patient p SET survivor_id = n.survivor_id, record_id = n.record_id
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (patient_id, survivor_id, record_id), admissions.patient old
+WHERE p.patient_id = n.patient_id AND old.patient_id = p.patient_id
+  AND (p.survivor_id, p.record_id) IS DISTINCT FROM (n.survivor_id, n.record_id)
+RETURNING p.survivor_id, old.survivor_id = p.survivor_id AS stays;
 
 -- name: insert_merges
 -- Keep merges not yet known.
@@ -155,8 +204,17 @@ ON CONFLICT ON CONSTRAINT merge_pkey DO NOTHING;
 
 -- name: merges_around
 -- Every merge that touches one of these identifiers.
-SELECT event_id, retired_id, surviving_id, fact
+SELECT event_id, retired_id, surviving_id, fact, undone_at
 FROM admissions.merge WHERE retired_id = ANY($1::uuid[]) OR surviving_id = ANY($1::uuid[]);
+
+-- name: merge
+-- One merge by its id.
+SELECT event_id, retired_id, surviving_id, undone_at FROM admissions.merge WHERE event_id = $1;
+
+-- name: undo_merge
+-- An operator says that a merge was wrong; who says so again changes nothing.
+UPDATE admissions.merge SET undone_at = $2, undone_by = $3, undone_why = $4
+WHERE event_id = $1 AND undone_at IS NULL;
 
 -- name: mark_merges
 -- Which merges were refused, and why.
@@ -219,8 +277,14 @@ ON CONFLICT ON CONSTRAINT tally_pkey DO UPDATE SET
 
 -- name: unpublished_visits
 -- Visits whose latest state Kafka has not heard of yet, with the person they belong to.
-SELECT v.visit_id AS id, v.revision + (SELECT base FROM baton.revision_base) AS revision, v.visit_id, v.root_id,
-       v.feed, v.live, v.test, v.learned_at, v.cause, v.changed, v.document, p.person
+SELECT v.visit_id AS id, v.revision + (SELECT base FROM baton.revision_base) AS revision, v.visit_id,
+       coalesce(v.folded_into, v.root_id) AS root_id, v.feed, v.live, v.test, v.learned_at, v.cause, v.changed, v.document,
+       p.person,
+       CASE WHEN v.reported_id <> v.patient_id THEN (
+           SELECT ARRAY[r.number, r.authority]
+           FROM admissions.patient q JOIN admissions.patient r ON r.patient_id = q.record_id
+           WHERE q.patient_id = v.reported_id
+       ) END AS record
 FROM admissions.visit v JOIN admissions.patient p ON p.patient_id = v.patient_id
 WHERE v.revision > v.published_revision
 LIMIT $1;

@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 
 from services.admissions.domain.identity import MergeFact
+from services.admissions.domain.joins import AccountMove, Join
 from services.admissions.domain.model import AdtEvent, PatientKey, Rejection
 from services.admissions.domain.person import Registers
 from services.chassis import sql
@@ -21,6 +22,8 @@ SQL = sql.load("services.admissions")
 _events = msgspec.json.Decoder(AdtEvent)
 _registers = msgspec.json.Decoder(Registers)
 _facts = msgspec.json.Decoder(MergeFact)
+_joins = msgspec.json.Decoder(Join)
+_moves = msgspec.json.Decoder(AccountMove)
 encode = msgspec.json.encode
 
 RootKey = tuple[str, str, str]
@@ -29,12 +32,27 @@ RootKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One event under the surrogates of its identifier and its visit number."""
+    """One event under the surrogates of its identifier and its visit number, with what it says of others."""
 
     event: AdtEvent
     event_id: UUID
     patient_id: UUID | None
     root_id: UUID | None
+    enterprise_id: UUID | None = None
+    merges: tuple[tuple[MergeFact, UUID, UUID], ...] = ()
+    joins: tuple[tuple[Join, UUID, UUID], ...] = ()
+    moved: tuple[AccountMove, UUID, UUID | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge as kept; `undone_at` where an operator said that it was wrong."""
+
+    event_id: UUID
+    retired_id: UUID
+    surviving_id: UUID
+    fact: MergeFact
+    undone_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +84,13 @@ class VisitRow:
     cause: str
     changed: tuple[str, ...]
     document: str
+    folded_into: UUID | None
     revision: int
+
+
+async def share_joining(db: Db, *, alone: bool) -> None:
+    """Keep visit numbers from becoming one until the caller's transaction ends; `alone`: to make them one."""
+    await db.execute(SQL["hold_joining" if alone else "share_joining"])
 
 
 async def resolve_patients(db: Db, keys: Collection[PatientKey]) -> dict[PatientKey, UUID]:
@@ -104,16 +128,78 @@ async def lock_patients(db: Db, patients: Iterable[UUID]) -> None:
 
 async def members(db: Db, survivors: Iterable[UUID]) -> list[Member]:
     """Every identifier that now stands for one of the survivors."""
-    return [
-        Member(
-            row["patient_id"],
-            PatientKey(row["authority"], row["type"], row["number"]),
-            row["survivor_id"],
-            None if row["registers"] is None else _registers.decode(row["registers"]),
-            row["person"],
-        )
-        for row in await db.fetch(SQL["members"], list(survivors))
-    ]
+    return [_member(row) for row in await db.fetch(SQL["members"], list(survivors))]
+
+
+async def persons_of(db: Db, patients: Iterable[UUID]) -> list[Member]:
+    """Every identifier of the persons that these belong to."""
+    return [_member(row) for row in await db.fetch(SQL["persons_of"], list(patients))]
+
+
+def _member(row: asyncpg.Record) -> Member:
+    return Member(
+        row["patient_id"],
+        PatientKey(row["authority"], row["type"], row["number"]),
+        row["survivor_id"],
+        None if row["registers"] is None else _registers.decode(row["registers"]),
+        row["person"],
+    )
+
+
+async def roots(db: Db, ids: Iterable[UUID]) -> dict[UUID, RootKey]:
+    """Visit numbers by their surrogates."""
+    return {row[0]: (row[1], row[2], row[3]) for row in await db.fetch(SQL["roots"], list(ids))}
+
+
+async def roots_of_patients(db: Db, patients: Iterable[UUID]) -> set[UUID]:
+    """The numbers of all visits of these persons."""
+    return {row["root_id"] for row in await db.fetch(SQL["roots_of_patients"], list(patients))}
+
+
+async def insert_joins(db: Db, joins: Sequence[tuple[UUID, Join, UUID, UUID]]) -> None:
+    """Keep merges and re-labels of visits: (event, what it says, retired, surviving)."""
+    await db.execute(
+        SQL["insert_joins"],
+        [one[0] for one in joins],
+        [one[2] for one in joins],
+        [one[3] for one in joins],
+        [encode(one[1]).decode() for one in joins],
+    )
+
+
+async def joins_around(db: Db, ids: Iterable[UUID]) -> list[tuple[UUID, UUID, Join]]:
+    """Every merge or re-label touching one of these visit numbers: (retired, surviving, what was said)."""
+    rows = await db.fetch(SQL["joins_around"], list(ids))
+    return [(row[0], row[1], _joins.decode(row[2])) for row in rows]
+
+
+async def insert_moves(db: Db, moves: Sequence[tuple[UUID, str, AccountMove, UUID]]) -> None:
+    """Keep moves of accounts: (event, feed, what it says, patient)."""
+    await db.execute(
+        SQL["insert_moves"],
+        [one[0] for one in moves],
+        [one[1] for one in moves],
+        [one[2].account.authority for one in moves],
+        [one[2].account.number for one in moves],
+        [one[3] for one in moves],
+        [encode(one[2]).decode() for one in moves],
+    )
+
+
+async def moves_of_accounts(
+    db: Db, accounts: Collection[RootKey]
+) -> dict[RootKey, list[tuple[UUID, AccountMove]]]:
+    """Where each of these accounts went: (patient, what was said)."""
+    found: dict[RootKey, list[tuple[UUID, AccountMove]]] = {}
+    rows = await db.fetch(
+        SQL["moves_of_accounts"],
+        [one[0] for one in accounts],
+        [one[1] for one in accounts],
+        [one[2] for one in accounts],
+    )
+    for row in rows:
+        found.setdefault((row[0], row[1], row[2]), []).append((row[3], _moves.decode(row[4])))
+    return found
 
 
 async def insert_events(db: Db, kept: Sequence[Kept], applied: Sequence[bool]) -> set[UUID]:
@@ -178,6 +264,7 @@ async def upsert_visits(db: Db, rows: Sequence[VisitRow]) -> None:
         [row.cause for row in rows],
         [",".join(row.changed) for row in rows],
         [row.document for row in rows],
+        [row.folded_into for row in rows],
         [row.revision for row in rows],
     )
 
@@ -206,26 +293,41 @@ async def update_persons(db: Db, persons: dict[UUID, str]) -> None:
     await db.execute(SQL["update_persons"], list(persons), list(persons.values()))
 
 
-async def update_survivors(db: Db, survivors: dict[UUID, UUID]) -> None:
-    """Keep identity as folded from the merges."""
-    await db.execute(SQL["update_survivors"], list(survivors), list(survivors.values()))
+async def update_survivors(db: Db, survivors: dict[UUID, tuple[UUID, UUID | None]]) -> set[UUID]:
+    """Keep identity: (person, record where that is another). Gives persons of whom only a record changed."""
+    rows = await db.fetch(
+        SQL["update_survivors"],
+        list(survivors),
+        [person for person, _ in survivors.values()],
+        [record for _, record in survivors.values()],
+    )
+    return {row["survivor_id"] for row in rows if row["stays"]}
 
 
-async def insert_merges(db: Db, merges: Sequence[tuple[UUID, UUID, UUID, MergeFact]]) -> None:
-    """Keep merges: (event, retired, surviving, fact)."""
+async def insert_merges(db: Db, merges: Sequence[tuple[UUID, MergeFact, UUID, UUID]]) -> None:
+    """Keep merges: (event, what it says, retired, surviving)."""
     await db.execute(
         SQL["insert_merges"],
         [one[0] for one in merges],
-        [one[1] for one in merges],
         [one[2] for one in merges],
-        [encode(one[3]).decode() for one in merges],
+        [one[3] for one in merges],
+        [encode(one[1]).decode() for one in merges],
     )
 
 
-async def merges_around(db: Db, patients: Iterable[UUID]) -> list[tuple[UUID, UUID, UUID, MergeFact]]:
-    """Every merge touching one of these identifiers: (event, retired, surviving, fact)."""
+async def merges_around(db: Db, patients: Iterable[UUID]) -> list[Merge]:
+    """Every merge touching one of these identifiers."""
     rows = await db.fetch(SQL["merges_around"], list(patients))
-    return [(row[0], row[1], row[2], _facts.decode(row[3])) for row in rows]
+    return [Merge(row[0], row[1], row[2], _facts.decode(row[3]), row[4]) for row in rows]
+
+
+async def undo_merge(
+    db: Db, event_id: UUID, at: datetime, by: str, why: str
+) -> tuple[UUID, UUID, datetime] | None:
+    """Note that a merge was wrong; gives the two it joined and since when it is undone, None where there is none."""
+    await db.execute(SQL["undo_merge"], event_id, at, by, why)
+    row = await db.fetchrow(SQL["merge"], event_id)
+    return None if row is None else (row["retired_id"], row["surviving_id"], row["undone_at"])
 
 
 async def mark_merges(db: Db, refused: dict[UUID, str | None]) -> None:

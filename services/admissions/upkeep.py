@@ -8,6 +8,7 @@ from services.admissions import ledger, store
 from services.admissions.domain.fold import applied
 from services.admissions.domain.silence import WEEKS
 from services.admissions.feeds import Feeds
+from services.admissions.people import SetGrewError
 from services.admissions.settings import Settings
 from services.chassis import clock
 from services.chassis.logs import get_logger
@@ -64,7 +65,7 @@ async def refold(pool: Pool, feeds: Feeds, tell: Callable[[int, int], None] | No
                     await store.mark_applied(
                         db, [one.event_id for one in again if applied(one.event.trigger)]
                     )
-            except ledger.SetGrewError as grown:
+            except SetGrewError as grown:
                 wanted |= grown.patients
             else:
                 break

@@ -8,31 +8,40 @@ from msgspec import structs
 from schemas.encounters import Visit
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.generations import generations
-from services.admissions.domain.model import AdtEvent
+from services.admissions.domain.model import AdtEvent, VisitKey
 from services.admissions.domain.order import record_key
-from services.admissions.domain.states import CANCELS_ONE, CANCELS_STAY, DATA, TABLE, applied
+from services.admissions.domain.states import CANCELS_ONE, CANCELS_STAY, DATA, SWAPS, TABLE, applied
 from services.admissions.domain.stay import describe
 
 __all__ = ["applied", "fold"]
 
-_RELEVANT = DATA | CANCELS_STAY | CANCELS_ONE.keys()
+_RELEVANT = DATA | CANCELS_STAY | CANCELS_ONE.keys() | SWAPS
 _MAKES_A_VISIT = TABLE[None].keys() | CANCELS_STAY
 
 
-def fold(events: Iterable[AdtEvent], profile: FeedProfile) -> tuple[Visit, ...]:
+def fold(
+    events: Iterable[AdtEvent], profile: FeedProfile, named: VisitKey | None = None
+) -> tuple[Visit, ...]:
     """Give the visits of one visit number, oldest stay first; none where no event makes a visit.
 
-    The result depends on the set of events alone, never on their order or repetition.
+    The result depends on the set of events alone, never on their order or repetition. Where the events came under
+    several numbers of one visit, `named` is the one that stands.
     """
-    distinct = _distinct([event for event in events if event.trigger in _RELEVANT], profile.dup_window)
+    distinct = _distinct(
+        [_plain(event) for event in events if event.trigger in _RELEVANT], profile.dup_window
+    )
     return tuple(
-        describe(part, number, profile)
+        describe(part, number, profile, named)
         for number, part in enumerate(
             part
             for part in generations(distinct, profile)
             if any(event.trigger in _MAKES_A_VISIT for event in part)
         )
     )
+
+
+def _plain(event: AdtEvent) -> AdtEvent:
+    return structs.replace(event, trigger="A02") if event.trigger in SWAPS else event
 
 
 def _distinct(events: Sequence[AdtEvent], window: timedelta) -> list[AdtEvent]:

@@ -93,6 +93,8 @@ class AdtEvent(Struct, frozen=True, gc=False, omit_defaults=True):
     arrival; `stated_at` is EVN-6 where valued; `created_at` is MSH-7, else arrival; `received_at` the arrival
     and never decides anything but what was known when.
 
+    `enterprise` is the enterprise identifier in PID-3, where the feed links persons by it.
+
     `observation` is what PV1-2 and PV1-18 say together: UNSET where an outpatient class comes without PV1-18.
     """
 
@@ -114,6 +116,7 @@ class AdtEvent(Struct, frozen=True, gc=False, omit_defaults=True):
     test: bool = False
     patient: PatientKey | None = None
     identifiers: tuple[PatientKey, ...] = ()
+    enterprise: PatientKey | None = None
     prior_patient: PatientKey | None = None
     visit: VisitKey | None = None
     account: VisitKey | None = None

@@ -10,6 +10,9 @@ from services.admissions.domain.model import AdtEvent
 OrderKey = tuple[datetime, datetime, datetime, int, tuple[int, int, str], str]
 """Event time, EVN-2, MSH-7, MSH-13, MSH-10 (numbers by size, before words), fingerprint."""
 
+RecordKey = tuple[datetime, datetime, int, tuple[int, int, str], str, str]
+"""EVN-2, MSH-7, MSH-13, MSH-10, fingerprint, event id."""
+
 _recorded_at = attrgetter("recorded_at")
 
 
@@ -26,7 +29,7 @@ def order_key(event: AdtEvent) -> OrderKey:
     return (event.occurred_at, *_written(event))
 
 
-def record_key(event: AdtEvent) -> tuple[datetime, datetime, int, tuple[int, int, str], str, str]:
+def record_key(event: AdtEvent) -> RecordKey:
     """The order in which events were recorded: what was typed last is what the sender means."""
     return (*_written(event), event.event_id)
 

@@ -6,7 +6,8 @@ from typing import Any
 from msgspec import UNSET, Struct, structs
 
 from schemas.encounters import Caregiver, Death, Telecom
-from services.admissions.domain.model import AdtEvent, NextOfKin, Phone
+from services.admissions.domain.identity import own_key
+from services.admissions.domain.model import AdtEvent, NextOfKin, PatientKey, Phone
 from services.admissions.domain.order import OrderKey, order_key
 
 
@@ -35,6 +36,11 @@ class _Instant(Struct, frozen=True, gc=False, array_like=True):
     value: datetime | None
 
 
+class _Key(Struct, frozen=True, gc=False, array_like=True):
+    order: OrderKey
+    value: PatientKey
+
+
 class _Dead(Struct, frozen=True, gc=False, array_like=True):
     order: OrderKey
     value: bool
@@ -44,7 +50,8 @@ class Registers(Struct, frozen=True, gc=False, omit_defaults=True):
     """What was said of a person under one identifier; combining is commutative, associative and idempotent.
 
     `death_reported` keeps the first message, in event order, that reported the death; `death_learned` the
-    arrival of the earliest report.
+    arrival of the earliest report. `first` is the event time at which the identifier was first heard of, `enterprise`
+    the enterprise identifier it was last said to have: neither is published.
     """
 
     name: _Text | None = None
@@ -58,6 +65,8 @@ class Registers(Struct, frozen=True, gc=False, omit_defaults=True):
     death_at: _Instant | None = None
     death_reported: OrderKey | None = None
     death_learned: datetime | None = None
+    first: datetime | None = None
+    enterprise: _Key | None = None
 
 
 _LATEST: dict[str, type[Any]] = {
@@ -84,6 +93,10 @@ def absorb(registers: Registers | None, event: AdtEvent) -> Registers:
         if value is not UNSET and (old is None or order > old.order):
             changes[name] = register(order, value)
     changes |= _death(known, event, order)
+    if known.first is None or event.occurred_at < known.first:
+        changes["first"] = event.occurred_at
+    if event.enterprise is not None and (known.enterprise is None or order > known.enterprise.order):
+        changes["enterprise"] = _Key(order, own_key(event, event.enterprise))
     if not changes and registers is not None:
         return registers
     return structs.replace(known, **changes)
@@ -134,11 +147,11 @@ def combine(*several: Registers) -> Registers:
     if len(several) == 1:
         return several[0]
     merged: dict[str, Any] = {}
-    for name in _SAID:
+    for name in (*_SAID, "enterprise"):
         said = [one for registers in several if (one := getattr(registers, name)) is not None]
         if said:
             merged[name] = max(said, key=lambda one: one.order)
-    for name in ("death_reported", "death_learned"):
+    for name in ("death_reported", "death_learned", "first"):
         said = [one for registers in several if (one := getattr(registers, name)) is not None]
         if said:
             merged[name] = min(said)

@@ -101,11 +101,17 @@ DATA = frozenset(
 )  # fmt: skip
 """Events whose PV1 and DG1 speak of the visit. An A31 speaks of the person, and its PV1 is often stale."""
 
-_PERSON = frozenset({"A31", "A40", "A18", "A30", "A34"})
+SWAPS = frozenset({"A17"})
+"""Two patients exchange beds: for each of them a transfer (A02)."""
+
+_PERSON = frozenset({"A31", "A40", "A18", "A30", "A34", "A36", "A43", "A46", "A47", "A48", "A24", "A37"})
+_NUMBERS = frozenset({"A35", "A41", "A42", "A44", "A45", "A49", "A50"})
 _WITHOUT_EFFECT = frozenset(
-    {"A09", "A10", "A15", "A16", "A20", "A25", "A26", "A28", "A29", "A32", "A33", "A60", "A61", "A62"}
+    {"A09", "A10", "A15", "A16", "A20", "A25", "A26", "A28", "A29", "A32", "A33", "A51", "A60", "A61", "A62"}
 )
-_APPLIED = DATA | _PERSON | _WITHOUT_EFFECT | CANCELS_STAY | CANCELS_ONE.keys()
+"""Tracking, pending moves, master persons, beds, allergies, consultants; of visits nothing is known by PV1-50 (A51)."""
+
+_APPLIED = DATA | SWAPS | _PERSON | _NUMBERS | _WITHOUT_EFFECT | CANCELS_STAY | CANCELS_ONE.keys()
 
 
 def applied(trigger: str) -> bool:

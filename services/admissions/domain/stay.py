@@ -7,7 +7,7 @@ from schemas.encounters import CareClass, Diagnosis, Disposition, Visit
 from services.admissions.domain.cancels import Standing, discharge_time, discharged_at, standing
 from services.admissions.domain.construct import construct
 from services.admissions.domain.feed import FeedProfile
-from services.admissions.domain.model import AdtEvent, DiagnosisEntry, DispositionCode
+from services.admissions.domain.model import AdtEvent, DiagnosisEntry, DispositionCode, VisitKey
 from services.admissions.domain.moves import location
 from services.admissions.domain.order import control_key
 from services.admissions.domain.said import Told
@@ -34,7 +34,9 @@ _SAYS_WHEN = frozenset({"ambiguous_local_time", "implausible_time"})
 _RANKS = {"F": 0, "W": 1, "A": 2}
 
 
-def describe(events: Sequence[AdtEvent], generation: int, profile: FeedProfile) -> Visit:
+def describe(
+    events: Sequence[AdtEvent], generation: int, profile: FeedProfile, named: VisitKey | None = None
+) -> Visit:
     """Describe one stay under a visit number from its events, in the order they were recorded."""
     stand = standing(events, profile)
     found = walk(stand, profile)
@@ -47,7 +49,7 @@ def describe(events: Sequence[AdtEvent], generation: int, profile: FeedProfile) 
     begun = None
     if found.stayed or (gone and care_class in _STAYS):
         begun = (found.converted_at if said.inpatient else None) or started_at
-    key = events[0].visit
+    key = named or events[0].visit
     return construct(
         Visit,
         number=key.number if key else None,

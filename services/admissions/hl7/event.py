@@ -177,8 +177,10 @@ def _who(pid: list[str], pv1: list[str], segments: Segments, ids: Identifiers, t
         # A06 and A07 carry MRG too, for the account that changes with the class, and merge nobody.
         who.prior_patient = ids.prior(mrg[1], patient) if trigger in GROUPED or trigger in LINKS else None
         who.prior_account = ids.visit(mrg[3])
-        # MRG-6, the alternate visit, is all some senders of A45 fill.
+        # MRG-6, the alternate visit, is all some senders of A45 fill; their PID-18 is where the visit goes.
         who.prior_visit = ids.visit(mrg[5] or (mrg[6] if trigger == "A45" else ""))
+        if trigger == "A45" and not pv1[19]:
+            who.visit = who.prior_visit
     elif trigger in LINKS and len(segments.get("PID", ())) > 1:
         other = ids.dialect.fields(segments["PID"][1])
         who.prior_patient = ids.patient(other[2], other[3])[0]

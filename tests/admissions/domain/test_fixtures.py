@@ -1,7 +1,7 @@
 """The story of eleven messages, told from F1 to F11, and the visits after each of them."""
 
 from schemas.encounters import Visit
-from services.admissions.domain.identity import merge_facts, survivors
+from services.admissions.domain.identity import merge_facts, people
 from services.admissions.domain.model import DiagnosisEntry, VisitKey
 from services.admissions.domain.person import absorb, person
 from tests.admissions.domain.builders import M1, M2, M3, M4, an_event, on, said, visit, visits
@@ -107,7 +107,7 @@ def test_f6_to_a_nursing_facility() -> None:
 
 def test_f7_one_person() -> None:
     """Everything of the first number stands under the second."""
-    assert survivors(merge_facts(F7)) == ({M1: M2}, ())
+    assert people(merge_facts(F7)).records == {M1: M2}
 
 
 def test_f8_the_emergency_visit() -> None:

@@ -1,6 +1,7 @@
 """What happened is often entered later; an update recorded in between did not know of it."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ A04 = an_event("A04", "09 08:00", recorded="09 08:01", pv1_2="E", pv1_3="ED")
 A06 = an_event("A06", "09 12:00", stated="09 11:00", pv1_3="4W", pv1_6="ED", pv1_44="09 08:00")
 
 
-def update(at: str, pv1_2: str, unit: str, **fields: str) -> AdtEvent:
+def update(at: str, pv1_2: str, unit: str, **fields: Any) -> AdtEvent:
     return an_event("A08", at, pv1_2=pv1_2, pv1_3=unit, pv1_44="09 08:00", **fields)
 
 

@@ -66,7 +66,7 @@ def test_a_known_visit_is_left_as_it_is(before: str, trigger: str) -> None:
 
 
 @pytest.mark.parametrize("trigger", sorted(TYPES.keys() - {"A01", "A02", "A03", "A04", "A05", "A06", "A07", "A08",
-                                                           "A11", "A12", "A13", "A14", "A21", "A22", "A23", "A27",
+                                                           "A11", "A12", "A13", "A14", "A17", "A21", "A22", "A23", "A27",
                                                            "A38", "A52", "A53"}))  # fmt: skip
 def test_nothing_else_makes_a_visit(trigger: str) -> None:
     """An A31 above all: its PV1 is often stale."""
@@ -98,9 +98,35 @@ def test_a23_takes_a_visit_back_as_a11_does() -> None:
     assert visit(*history("admitted"), an_event("A23", "08 10:00")).state == "cancelled"
 
 
-def test_what_is_applied() -> None:
-    """Merges of accounts and visits, links and re-labels wait for a later version; ignored events are complete."""
-    later = {"A17", "A24", "A35", "A36", "A37", "A41", "A42", "A43", "A44", "A45"} | {
-        f"A{n}" for n in range(46, 52)
-    }
-    assert {trigger for trigger in TYPES if not applied(trigger)} == later
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_swap_is_a_transfer(before: str) -> None:
+    """A17 does to each of its two visits what an A02 does, in every state."""
+    swap, transfer = (an_event(trigger, "08 10:00", pv1_3="ICU", control="1") for trigger in ("A17", "A02"))
+    assert visit(*history(before), swap) == visit(*history(before), transfer)
+
+
+def test_a_swap_hands_over() -> None:
+    """Two patients who exchange beds of two units are handed over; an A12 takes it back."""
+    ward = an_event("A01", "05 08:00", pv1_3="4W")
+    swap = an_event("A17", "06 10:00", pv1_3="ICU")
+    (move,) = visit(ward, swap).transfers
+    assert (move.trigger, move.origin.unit, move.destination.unit) == ("A02", "4W", "ICU")
+    assert visit(ward, swap, an_event("A12", "06 11:00", pv1_3="4W")).transfers == ()
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    ["A18", "A24", "A30", "A34", "A35", "A36", "A37", "A40", "A41", "A42", "A43", "A44", "A45", "A46", "A47", "A48", "A49",
+     "A50", "A51", "A09", "A10", "A15", "A16", "A20", "A25", "A26", "A28", "A29", "A32", "A33", "A60", "A61", "A62"],
+)  # fmt: skip
+@pytest.mark.parametrize("before", sorted(BEFORE.keys() - {"none"}))
+def test_what_leaves_a_visit_exactly_as_it_is(before: str, trigger: str) -> None:
+    """Whatever their PV1 says: merges and moves tell whose a visit is and how it is called, the others nothing."""
+    told = an_event(trigger, "08 10:00", pv1_2="E", pv1_3="ICU", pv1_36="03", pv1_45="08 09:00")
+    assert visit(*history(before), told) == visit(*history(before))
+
+
+def test_everything_is_applied() -> None:
+    """No trigger of table 0003 waits for a later version."""
+    assert [trigger for trigger in TYPES if not applied(trigger)] == []
+    assert not applied("Z99")

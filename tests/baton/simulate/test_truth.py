@@ -48,7 +48,7 @@ def test_every_message_is_read_without_a_remark(rates: dict[str, float]) -> None
     feed = run(seed=11, **rates)
 
     admissions, visits = folded(feed.sent)
-    flags = {flag for root in admissions._roots.values() for event in root.events for flag in event.flags}
+    flags = {flag for root in admissions._roots.values() for _, event in root.told for flag in event.flags}
     flags |= {flag for row, _ in admissions.visits() for flag in row.visit.flags}
 
     assert (admissions.rejected, flags) == ([], set())
