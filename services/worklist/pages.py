@@ -63,7 +63,7 @@ async def _list(request: Request, user: User, filters: Filters, search: str, aft
         choices = await queries.choices(look)
         first = pages_list.to_call(found.items, user.name) if not after else None
         phones: tuple[Telecom, ...] = ()
-        if first is not None:
+        if first is not None and "handoff" not in first.kind:
             known = await patient_page(look, first.patient_id)
             phones = known.person.telecom[:2] if known else ()
         await record_view(
@@ -174,7 +174,7 @@ async def show_board(
         team=team,
         unit=unit,
         places=_places(choices, filters),
-        columns=pages_pictures.columns(board.hours, zone),
+        columns=pages_pictures.columns(board.hours, look.now, BOARD_HOURS, zone),
         soon=pages_pictures.due_soon(board.next, look.now),
         firing=sum(1 for each in board.alerts if each.status == "firing"),
         parts=(

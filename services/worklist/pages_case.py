@@ -158,7 +158,7 @@ def _notices(request: Request, known: PatientPage) -> tuple[Said, ...]:
     if action is None:
         return ()
     said = f"{words.deed(action)}. "
-    if action.body.get("red_flag"):
+    if words.red_flag(action):
         return (Said(f"{said}The team is alerted at once.", "bad"),)
     if action.state == "waiting":
         return (Said(f"{said}Kept here, and sent as soon as Kafka can be reached.", "warn"),)

@@ -67,7 +67,9 @@ def _words(*codes: str) -> tuple[tuple[str, str], ...]:
 
 WHEN = Input("occurred_at", "When", "time", hint="left empty: now")
 NOTE = Input("note", "Note", "area", most=NOTE_MOST, hint="stays in Baton")
-DID = "Did it take place at another time than now? Say when."
+ANSWERS = (("yes", "yes"), ("no", "no"), ("not_needed", "not needed"))
+ASKED = "What was asked, and the answers"
+TOLD = "What was handed over (I-PASS)"
 
 CALL = Form(
     "call", "contact_attempted", "Log a call or message", "Log it",
@@ -77,6 +79,23 @@ CALL = Form(
         Input("party", "With whom", "radio", _words("patient", "caregiver"), required=True, default="patient"),
         Input("channel", "How", "select", _words("phone", "secure_message", "in_person", "other"), required=True,
               default="phone"),
+        Input("form.red_flag", "Red flag: a warning sign that cannot wait", "check", hint="alerts the team at once"),
+        Input("form.clinician_callback", "A clinician must call back", "check", hint="is owed from then on"),
+        Input("form.identity_confirmed", "Identity confirmed by two identifiers", "radio", YES_NO, group=ASKED),
+        Input("form.condition", "How is the patient", "radio", _words("better", "same", "worse"), group=ASKED),
+        Input("form.new_or_worse_symptoms", "New or worse symptoms", "radio", YES_NO, group=ASKED),
+        Input("form.medicines_obtained", "Has the medicines", "radio", ANSWERS, group=ASKED),
+        Input("form.medicines_understood", "Knows how to take them", "radio", YES_NO, group=ASKED),
+        Input("form.appointments_known", "Knows the appointments", "radio", ANSWERS, group=ASKED),
+        Input("form.transport_arranged", "Transport is arranged", "radio", ANSWERS, group=ASKED),
+        Input("form.equipment_arrived", "Equipment has come", "radio", ANSWERS, group=ASKED),
+        Input("form.services_started", "Home services have started", "radio", ANSWERS, group=ASKED),
+        Input("form.results_pending", "Results are still pending", "radio", YES_NO, group=ASKED),
+        Input("form.knows_whom_to_call", "Knows whom to call", "radio", YES_NO, group=ASKED),
+        Input("form.caregiver_available", "A caregiver is there", "radio", ANSWERS, group=ASKED),
+        Input("form.language", "Language spoken", most=60, group=ASKED),
+        Input("form.interpreter_used", "Interpreter", "radio", ANSWERS, group=ASKED),
+        Input("clinician", "The call was made by a clinician", "check", group=ASKED),
         WHEN, NOTE,
     ),
 )  # fmt: skip
@@ -86,12 +105,25 @@ ACCEPT = Form(
         Input("kind", "Which handoff", "select", required=True),
         Input("read_back", "Did the receiver read it back?", "radio", YES_NO, required=True,
               hint="without read-back it is noted, and still owed"),
+        Input("checklist.illness_severity", "How ill the patient is", "check", group=TOLD),
+        Input("checklist.patient_summary", "Summary of the patient", "check", group=TOLD),
+        Input("checklist.action_list", "What is to be done", "check", group=TOLD),
+        Input("checklist.situation_awareness", "What may happen, and then what", "check", group=TOLD),
+        Input("checklist.synthesis", "The receiver said it in words of their own", "check", group=TOLD),
         WHEN, NOTE,
     ),
 )  # fmt: skip
 DECLINE = Form(
     "decline", "handoff_declined", "Decline a handoff", "Decline",
-    (Input("reason", "Why", "area", required=True, most=REASON_MOST), WHEN, NOTE),
+    (Input("kind", "Which handoff", "select", required=True),
+     Input("reason", "Why", "area", required=True, most=REASON_MOST), WHEN, NOTE),
+    about="The sender goes on being responsible.",
+)  # fmt: skip
+DELEGATE = Form(
+    "delegate", "handoff_delegated", "Pass a handoff on", "Pass it on",
+    (Input("kind", "Which handoff", "select", required=True),
+     Input("to", "To whom", required=True), Input("reason", "Why", "area", most=REASON_MOST), WHEN, NOTE),
+    about="Until they accept, nobody else has taken over.",
 )  # fmt: skip
 BOOK = Form(
     "book", "appointment_booked", "Book a visit", "Book",
@@ -136,16 +168,29 @@ ANSWER = Form(
     "answer", "alert_acknowledged", "Answer", "I have it", (Input("kind", "", "hidden", required=True),)
 )
 
-FORMS = (CALL, ACCEPT, DECLINE, BOOK, VISIT, MEDICINES, PRIMARY, COMPLEXITY, ASSESSMENT, PROGRAMME, WAIVE)
+FORMS = (
+    CALL,
+    ACCEPT,
+    DECLINE,
+    DELEGATE,
+    BOOK,
+    VISIT,
+    MEDICINES,
+    PRIMARY,
+    COMPLEXITY,
+    ASSESSMENT,
+    PROGRAMME,
+    WAIVE,
+)
 BY_NAME = {form.name: form for form in (*FORMS, WITHDRAW, ANSWER)}
-ANSWERS = {
+DOES = {
     "call": "call", "contact": "call", "visit": "book", "med": "medicines", "pcp": "primary-care", "handoff": "accept",
 }  # fmt: skip
 
 
 def form_for(kind: str) -> str | None:
     """The form that does what a deadline asks for, by the words of its kind."""
-    return next((form for part, form in ANSWERS.items() if part in kind), None)
+    return next((form for part, form in DOES.items() if part in kind), None)
 
 
 def for_case(case: CaseView, may: Iterable[str]) -> list[Form]:
@@ -160,7 +205,7 @@ def for_case(case: CaseView, may: Iterable[str]) -> list[Form]:
         after_discharge = form in (CALL, BOOK, VISIT, MEDICINES, PRIMARY, COMPLEXITY)
         if (
             form.needs not in allowed
-            or ((wants_kind or form is DECLINE) and not kinds)
+            or (wants_kind and not kinds)
             or (after_discharge and case.kind == "unit_handoff")
         ):
             continue
@@ -217,10 +262,21 @@ def read(form: Form, typed: Typed, *, zone: str, now: datetime) -> tuple[dict[st
         if problem:
             errors[each.name] = problem
         elif value is not None:
-            said[each.name] = value
+            _put(said, each.name, value)
     if form is ASSESSMENT and not errors and not said.keys() - {"type", "note"}:
         errors["specialists"] = "Say at least one thing."
     return said, errors
+
+
+def _put(said: dict[str, object], name: str, value: object) -> None:
+    """Put a value where it belongs: `form.condition` into `form`."""
+    whole, _, part = name.partition(".")
+    if not part:
+        said[name] = value
+        return
+    inner = said.setdefault(whole, {})
+    assert isinstance(inner, dict)
+    inner[part] = value
 
 
 def _value(each: Input, said: str, zone: str, now: datetime) -> tuple[str, object]:

@@ -285,30 +285,36 @@ TONE_OF = {"P1": "k-bad", "P2": "k-bad", "P3": "k-warn", "P4": "k-soft"}
 
 
 def columns(
-    slots: Sequence[BoardSlot], where: str, *, width: float = 1600, height: float = 200
+    slots: Sequence[BoardSlot],
+    now: datetime,
+    hours: int,
+    where: str,
+    *,
+    width: float = 1600,
+    height: float = 150,
 ) -> list[Column]:
-    """The next hours as columns, as high as there are items; at least ten items high, so that one is no wall."""
-    most = max([10, *(slot.items for slot in slots)])
-    step = width / max(1, len(slots))
+    """The next hours as columns, as high as there are items; at least ten items high, so that one is no wall.
+
+    A slot belongs to the hour from `now` in which it begins; hours in which nothing is due are there, and empty.
+    """
+    tallies = [dict.fromkeys(TONE_OF, 0) for _ in range(hours)]
+    for slot in slots:
+        hour = min(hours - 1, max(0, round((slot.at - now) / timedelta(hours=1))))
+        for severity, items in slot.severities.items():
+            tallies[hour][severity] = tallies[hour].get(severity, 0) + items
+    most = max([10, *(sum(tally.values()) for tally in tallies)])
+    step = width / max(1, hours)
     drawn = []
-    for index, slot in enumerate(slots):
+    for hour, tally in enumerate(tallies):
         y, parts = height, []
-        for severity in ("P1", "P2", "P3", "P4"):
-            size = slot.severities.get(severity, 0) / most * height
+        for severity, look in TONE_OF.items():
+            size = tally[severity] / most * height
             if size:
                 y = round(y - size, 1)
-                parts.append((TONE_OF[severity], y, round(size, 1)))
-        label = words.clock(slot.at, where)
-        drawn.append(
-            Column(
-                round(index * step + step * 0.12, 1),
-                round(step * 0.76, 1),
-                label,
-                slot.items,
-                y,
-                tuple(parts),
-            )
-        )
+                parts.append((look, y, round(size, 1)))
+        label = words.clock(now + timedelta(hours=hour), where)
+        x, wide = round((hour + 0.12) * step, 1), round(step * 0.76, 1)
+        drawn.append(Column(x, wide, label, sum(tally.values()), y, tuple(parts)))
     return drawn
 
 

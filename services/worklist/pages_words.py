@@ -1,6 +1,5 @@
 """What the pages say: times, statuses and kinds in plain words. Pure: the time now and the zone are given."""
 
-import json
 import math
 import unicodedata
 from collections.abc import Mapping
@@ -63,6 +62,7 @@ ACTIONS = {
     "contact_attempted": "Call or message",
     "handoff_acknowledged": "Handoff accepted",
     "handoff_declined": "Handoff declined",
+    "handoff_delegated": "Handoff passed on",
     "appointment_booked": "Visit booked",
     "visit_completed": "Visit took place",
     "medications_reconciled": "Medicines reconciled",
@@ -296,7 +296,18 @@ def speaks(person: Person) -> str:
 
 # --- actions ------------------------------------------------------------------------------------------------
 
-TOLD = ("outcome", "party", "channel", "kind", "complexity", "decision", "reason", "supports", "stability")
+TOLD = (
+    "outcome",
+    "party",
+    "to",
+    "channel",
+    "kind",
+    "complexity",
+    "decision",
+    "reason",
+    "supports",
+    "stability",
+)
 
 
 def deed(action: ActionView) -> str:
@@ -305,10 +316,28 @@ def deed(action: ActionView) -> str:
     said = [plain(str(body[key])) for key in TOLD if body.get(key)]
     if action.type == "handoff_acknowledged":
         said.append("read back" if body.get("read_back") else "not read back: does not count")
-    if body.get("red_flag"):
+    if red_flag(action):
         said.append("RED FLAG")
     return ACTIONS.get(action.type, plain(action.type)) + (f": {', '.join(said)}" if said else "")
 
 
-def as_json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+def red_flag(action: ActionView) -> bool:
+    """Whether a call told of a warning sign that cannot wait."""
+    return bool(_inside(action, "form").get("red_flag"))
+
+
+def answers(action: ActionView) -> str:
+    """What was asked in a call or handed over, and the answers, in one line."""
+    told = {**_inside(action, "form"), **_inside(action, "checklist")}
+    words = {True: "yes", False: "no"}
+    said = [
+        f"{plain(name)}: {words[value] if isinstance(value, bool) else plain(str(value))}"
+        for name, value in told.items()
+        if name not in ("red_flag", "clinician_callback") or value
+    ]
+    return "; ".join(said)
+
+
+def _inside(action: ActionView, name: str) -> Mapping[str, object]:
+    inner = action.body.get(name)
+    return inner if isinstance(inner, Mapping) else {}
