@@ -1,0 +1,1 @@
+"""The auditor: computes a second time, slowly and in another way, what should have been alerted, and compares."""

@@ -1,0 +1,97 @@
+"""How one duty stands at one instant: pending, met, attempted, missed, met late, waived or ended."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.auditor.domain.actions import Deed
+from services.auditor.domain.protocol import Protocol
+from services.auditor.domain.world import Duty
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`tried` are the attempts since the start; `waived` tells that nobody asks for it any more."""
+
+    status: str
+    tried: tuple[datetime, ...] = ()
+    waived: bool = False
+
+
+def settle(duty: Duty, acknowledged: datetime | None, protocol: Protocol, now: datetime) -> Settled:
+    contact = protocol.rule(duty.kind)["met_by"].get("contact")
+    done = acknowledged
+    tried: tuple[datetime, ...] = ()
+    if contact is not None:
+        done, tried = _contact(duty, contact)
+    elif "action" in protocol.rule(duty.kind)["met_by"]:
+        wanted = protocol.rule(duty.kind)["met_by"]["action"]["type"]
+        done = min((d.at for d in duty.deeds if d.said.type == wanted and d.at >= duty.start), default=None)
+    waived = min(
+        (d.at for d in duty.deeds if d.said.type == "deadline_waived" and d.said.kind == duty.kind),
+        default=None,
+    )
+    ended = duty.ended
+    in_time = done is not None and done < duty.due
+    if in_time and (ended is None or done < ended[0]):  # type: ignore[operator]
+        return Settled("met", tried)
+    if waived is not None and waived < duty.due:
+        return Settled("waived", tried, waived=True)
+    if ended is not None and ended[0] <= duty.due and ended[0] <= now:
+        return Settled("ended", tried)
+    if now < duty.due:
+        return Settled("pending", tried)
+    if contact is not None and _enough(duty, tried, contact, protocol):
+        return Settled("attempted", tried)
+    if done is not None:
+        return Settled("met_late", tried)
+    return Settled("missed", tried, waived=waived is not None)
+
+
+def _contact(duty: Duty, rule: Any) -> tuple[datetime | None, tuple[datetime, ...]]:
+    calls = [d for d in duty.deeds if d.said.type == "contact_attempted" and d.at >= duty.start]
+    done = [
+        d.at
+        for d in calls
+        if d.said.type == "contact_attempted"
+        and d.said.outcome in rule["outcomes"]
+        and d.said.channel in rule["channels"]
+    ]
+    tried = [
+        d.at
+        for d in calls
+        if d.said.type == "contact_attempted" and d.said.outcome not in rule.get("no_attempt", ())
+    ]
+    return min(done, default=None), tuple(sorted(tried))
+
+
+def _enough(duty: Duty, tried: Sequence[datetime], rule: Any, protocol: Protocol) -> bool:
+    if not rule.get("attempts"):
+        return False
+    separate: list[datetime] = []
+    for at in tried:
+        if at < duty.due and (not separate or at - separate[-1] >= protocol.attempt_gap):
+            separate.append(at)
+    return len(separate) >= int(rule["attempts"])
+
+
+def acknowledgements(duties: Iterable[Duty], protocol: Protocol) -> dict[Any, datetime]:
+    """Which handoff each read-back acknowledgement is about, taken in the order they were given."""
+    found: dict[Any, datetime] = {}
+    handoffs = [d for d in duties if "acknowledgement" in protocol.rule(d.kind)["met_by"]]
+    given: dict[int, tuple[Deed, list[Duty]]] = {}
+    for duty in handoffs:
+        for deed in duty.deeds:
+            if deed.said.type == "handoff_acknowledged" and deed.said.read_back:
+                given.setdefault(id(deed), (deed, []))[1].append(duty)
+    for deed, about in sorted(given.values(), key=lambda each: each[0].at):
+        kind = getattr(deed.said, "kind", None)
+        fits = [d for d in about if d.key not in found and kind in {None, d.kind}]
+        open_now = [d for d in fits if d.start <= deed.at]
+        soon = [d for d in fits if deed.at < d.start <= deed.at + protocol.ack_lead]
+        if open_now:
+            found[max(open_now, key=lambda d: d.start).key] = deed.at
+        elif soon:
+            found[min(soon, key=lambda d: d.start).key] = deed.at
+    return found

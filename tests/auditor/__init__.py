@@ -1,0 +1,1 @@
+"""The auditor beside the system it audits."""

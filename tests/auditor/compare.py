@@ -1,0 +1,71 @@
+"""A scenario told twice: by the replay's outcome and by the audit, as rows that can be compared."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from baton import replay
+from schemas.base import iso
+from schemas.reference.facilities import Facilities
+from services.auditor.domain.audit import audit
+from services.auditor.domain.feed import Feed
+from services.auditor.domain.protocol import Protocol
+
+Row = tuple[Any, ...]
+PROTOCOL = yaml.safe_load((files("services.transitions.protocols") / "transitions-of-care.yaml").read_text())
+FACILITIES = Facilities.shipped()
+LATE = "late_known"
+NOT_FOLLOWED = tuple(f"{kind}_" for kind in Protocol(PROTOCOL).not_followed())
+
+
+def differences(lines: list[replay.Line], until: datetime, outcome: dict[str, Any]) -> list[str]:
+    """What the audit and the outcome do not agree on, `expected` what the audit misses, `found` what it would not say."""
+    ours, theirs = expected(lines, until), alerted(outcome)
+    found = [f"expected {row}" for row in ours if row not in theirs and row[1] != LATE]
+    found += [f"found {row}" for row in theirs if row not in ours and row[1] != LATE]
+    lists = [row for row in theirs if row[1] == LATE]
+    return found + [f"expected {row}" for row in ours if row[1] == LATE and not _covered(row, lists)]
+
+
+def expected(lines: Iterable[replay.Line], until: datetime) -> list[Row]:
+    """What the audit says should have been alerted."""
+    lines = list(lines)
+    found = audit(
+        [(line.at, Feed(), line.adt) for line in lines if line.adt is not None],
+        [(line.at, json.loads(line.action)) for line in lines if line.action is not None],
+        PROTOCOL,
+        FACILITIES,
+        until,
+    )
+    return _rows(
+        (a.kind, a.visit, a.index_visit, iso(a.raised_at), a.status, iso(a.ended_at) if a.ended_at else None)
+        for a in found
+    )
+
+
+def alerted(outcome: dict[str, Any]) -> list[Row]:
+    """What the system's own rules alerted, without what the audit does not follow."""
+    return _rows(
+        (a["kind"], a["visit"], a["index_visit"], a["raised_at"], a["status"], a["ended_at"])
+        for a in outcome["alerts"]
+        if not a["kind"].startswith(NOT_FOLLOWED)
+    )
+
+
+def _rows(alerts: Iterable[Row]) -> list[Row]:
+    """In one order; who was told and untold at one instant was told nothing, and a list taken is still a list."""
+    kept = []
+    for kind, visit, index, raised, status, ended in alerts:
+        if raised != ended:
+            said = "firing" if kind == LATE and ended is None else status
+            kept.append((raised, kind, visit or "", index or "", said, ended or ""))
+    return sorted(kept)
+
+
+def _covered(row: Row, lists: list[Row]) -> bool:
+    """Whether a list of late items was shown all the while: other items may keep it open longer."""
+    return any(each[0] <= row[0] and (not each[5] or (row[5] and row[5] <= each[5])) for each in lists)

@@ -1,0 +1,26 @@
+"""Two readings of the rules come to the same alerts, for whole hospitals at work."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from baton import replay
+from tests.auditor.compare import alerted, differences
+from tests.auditor.hospital import START, TIDY, UNTIDY, history
+
+SEEDS = range(1, 1 + int(os.environ.get("BATON_AUDIT_SEEDS", "3")))
+"""More of them on request: BATON_AUDIT_SEEDS=200."""
+
+
+@pytest.mark.parametrize("rates", [TIDY, UNTIDY], ids=["tidy", "untidy"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_hospital_is_alerted_of_what_the_audit_expects(seed: int, rates: dict[str, float]) -> None:
+    """Given three weeks of a hospital and its people, when both compute the alerts, then they agree."""
+    lines = history(seed, beds=20, days=20, **rates)
+    until = START + timedelta(days=24)
+
+    outcome = replay.replay(lines, until, replay.load())
+
+    assert len(alerted(outcome)) > 100
+    assert differences(lines, until, outcome) == []
