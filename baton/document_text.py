@@ -43,11 +43,22 @@ def _owed(episodes: Iterable[dict[str, Any]]) -> Iterator[list[str]]:
             episode["kind"],
             f"{episode['status']}{ended}",
             f"from {episode['opened_at']}",
+            _risk(episode),
         ]
         for deadline in episode["deadlines"]:
             marks = [name.replace("_", "-") for name in ("late_known", "provisional") if deadline[name]]
             status = " ".join([deadline["status"], *marks])
             yield ["", f"  {deadline['kind']}", status, f"due {deadline['due_at']}", deadline["because"]]
+
+
+def _risk(episode: dict[str, Any]) -> str:
+    programme, lace = episode["programme"], episode["lace"]
+    reasons = f" ({', '.join(programme['reasons'])})" if programme and programme["reasons"] else ""
+    decided = f"{programme['decision']}{reasons}" if programme else ""
+    scored = (
+        f"LACE {lace['total']} {lace['band']}{' provisional' if lace['provisional'] else ''}" if lace else ""
+    )
+    return "; ".join(filter(None, (decided, scored)))
 
 
 def _readmissions(found: Iterable[dict[str, Any]]) -> Iterator[list[str]]:

@@ -9,6 +9,7 @@ import msgspec
 
 from baton import addresses, ground
 from baton.quiet import SQL
+from baton.risk_text import hidden
 from baton.trouble import Trouble
 from baton.why_text import tell
 from schemas.base import iso
@@ -18,7 +19,7 @@ from services.chassis.postgres import Db, Row
 # Of an action, what says what was done; a note and whatever else may name a person stays where it is.
 TOLD_OF_ACTIONS = (
     "channel", "party", "outcome", "kind", "read_back", "reason", "occurred_at", "occurs_at", "complexity", "decision",
-    "by",
+    "owner", "review_at", "by",
 )  # fmt: skip
 TOLD_OF_PERSONS = ("name", "birth_date", "sex", "language", "telecom", "caregivers", "primary_care_provider")
 
@@ -48,7 +49,7 @@ async def read(db: Db, case: str, *, show_patient: bool) -> dict[str, Any]:
         attempts = await db.fetch(SQL["case_attempts"], [alert["alert_id"] for alert in alerts])
     return {
         "case": case,
-        "episode": _episode(episode),
+        "episode": _episode(episode, show_patient=show_patient),
         "visit": _visit(visit, show_patient=show_patient),
         "messages": [_message(row) for row in events],
         "actions": [_action(row) for row in actions],
@@ -57,12 +58,17 @@ async def read(db: Db, case: str, *, show_patient: bool) -> dict[str, Any]:
     }
 
 
-def _episode(row: Row) -> dict[str, Any]:
+def _episode(row: Row, *, show_patient: bool) -> dict[str, Any]:
     said = _pick(
         row, "kind", "status", "opened_at", "closed_at", "close_reason", "protocol", "facility", "unit", "team", "live",
         "learned_at",
     )  # fmt: skip
-    return said | {"readmission": json.loads(row["readmission"]) if row["readmission"] else None}
+    said |= {
+        name: json.loads(row[name]) if row[name] else None for name in ("readmission", "programme", "lace")
+    }
+    if said["programme"] and not show_patient:
+        said["programme"] = hidden(said["programme"])
+    return said
 
 
 def _visit(row: Row | None, *, show_patient: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from baton.config import settings
+from baton.risk_text import lace_lines, programme_lines
 from baton.trouble import Misuse
 from services.admissions.settings import Settings
 from services.chassis.settings import SettingsError
@@ -28,6 +29,10 @@ def _lines(story: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
     yield f"  {where}, team {episode['team']}, protocol {episode['protocol']}{'' if episode['live'] else ', not live: nothing is sent'}"
     if again := episode["readmission"]:
         yield f"  followed by another stay: {_words(again['verdict'])}, {_at(again['at'], zone)}"
+    if programme := episode.get("programme"):
+        yield from programme_lines(programme, lambda at: _at(at, zone))
+    if lace := episode.get("lace"):
+        yield from lace_lines(lace)
     yield from _visit(story["visit"], zone)
     yield "\nMessages, as they arrived"
     yield from (_message(each, zone) for each in story["messages"])
