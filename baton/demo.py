@@ -30,6 +30,7 @@ prints what is sent and the alerts as they come, shows every message in an inbox
 and goes on until Ctrl-C. What it holds stays in $BATON_HOME (default: .baton/demo); a second start goes on
 with it. BATON_HTTP_PORT names the first of the ports (the inbox has the last; default: 8025 or a free one)."""
 ENVIRONMENT = {"BATON_PROTOCOL": "demo", "BATON_LOG_LEVEL": "WARNING"}
+TEAMS = ("care-coordination",)
 SPARE = 16_000_000
 """Bytes free below which a disk counts as full: a segment of PostgreSQL's log no longer fits."""
 
@@ -95,7 +96,9 @@ class Demo:
                 inbox = Inbox(home.path, self._tell_case, kept_port=kept.port if kept else 0)
                 environment = ENVIRONMENT | inbox.configure()
                 os.environ["BATON_CONFIG_DIR"] = environment["BATON_CONFIG_DIR"]
-                system = System(home, console, Options(embedded=True, demo=True, environment=environment))
+                system = System(
+                    home, console, Options(embedded=True, demo=True, environment=environment, teams=TEAMS)
+                )
                 console.say("DEMO", "an invented hospital: real rules, hours shortened to seconds", "warn")
                 console.say("DEMO", f"inbox: {inbox.url} shows every message as its receiver sees it", "good")
                 await together(_watch_disk(home), system.run(), inbox.run(), self._play(system, inbox, kept))

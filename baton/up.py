@@ -28,12 +28,16 @@ MLLP = "mllp"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `baton up` was asked for; `environment` is set for every process, `demo` needs the embedded mode."""
+    """What `baton up` was asked for; `environment` is set for every process, `demo` needs the embedded mode.
+
+    teams  whose list the one-time link opens with
+    """
 
     embedded: bool = False
     clock: datetime | None = None
     demo: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    teams: Sequence[str] = ()
 
 
 async def up(options: Options) -> int:
@@ -229,7 +233,24 @@ class System:
                 began = monotonic()
             await asyncio.sleep(0.1)
         self.ready.set()
+        await self._print_link()
         self.console.say("baton", f"ready; addresses are in {self.home.run_file}; Ctrl-C ends it", "good")
+
+    async def _print_link(self) -> None:
+        """Let whoever reads this terminal into the worklist; on servers of somebody's own people sign in."""
+        services = {service.name: service.http for service in self._services}
+        if not self.addresses.embedded or "worklist" not in services:
+            return
+        from baton.worklist_link import make
+
+        try:
+            address = await make(replace(self.addresses, services=services), teams=self.options.teams)
+        except Trouble as trouble:
+            self.console.say("worklist", str(trouble), "warn")
+        else:
+            self.console.say(
+                "worklist", f"{address} opens it, once; `baton worklist link` prints another", "good"
+            )
 
     def _write(self) -> None:
         pids = self.supervisor.pids()
