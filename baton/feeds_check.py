@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from baton.config import settings
 from baton.trouble import Misuse
-from services.admissions.feed_file import Fault, FeedError, Written, load_file
+from services.admissions.feed_file import FeedError, Written, load_file
 from services.admissions.feeds import SHIPPED, clashes, files
 from services.admissions.settings import Settings
+from services.chassis.yaml_file import Fault
 
 
 class Checked(Struct):

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.admissions.feed_file import Fault, FeedError, Written, parse
+from services.admissions.feed_file import FeedError, Written, parse
 from services.admissions.feeds import SHIPPED, Feeds, clashes, files, load_files
 from services.chassis import metrics
 from services.chassis.logs import get_logger
 from services.chassis.loops import run_forever
+from services.chassis.yaml_file import Fault
 
 if TYPE_CHECKING:
     from services.chassis.service import Service

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from services.admissions.domain.feed import NAME, FeedProfile
-from services.admissions.feed_file import Fault, FeedError, Written, load_file
+from services.admissions.feed_file import FeedError, Written, load_file
+from services.chassis.yaml_file import Fault
 
 SHIPPED = Path(__file__).parent / "feeds"
 DEFAULT = "default"
