@@ -130,7 +130,14 @@ def parse(data: bytes) -> Users:
     try:
         found = _File.model_validate({key: {} if value is None else value for key, value in content.items()})
     except ValidationError as error:
-        faults += [_fault(lines, each) for each in error.errors(include_url=False, include_input=False)]
+        found_wrong = error.errors(include_url=False, include_input=False)
+        # A list whose only role is none is not empty as well.
+        inner = {each["loc"][:-1] for each in found_wrong}
+        faults += [
+            _fault(lines, each)
+            for each in found_wrong
+            if not (each["type"] == "too_short" and each["loc"] in inner)
+        ]
     if faults:
         raise UsersError("\n".join(text for _, text in sorted(faults, key=lambda each: each[0] or 0)))
     return Users(found.users, found.groups, nobodys(_usual([each.password for each in found.users.values()])))
