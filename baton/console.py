@@ -9,7 +9,7 @@ from typing import Any, TextIO
 TONES = {"good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim", "plain": ""}
 COLOURS = {
     "baton": "bold", "postgres": "blue", "broker": "magenta", "admissions": "cyan", "mllp": "bright_cyan", "transitions": "green",
-    "deadlines": "yellow", "notifications": "bright_magenta",
+    "deadlines": "yellow", "notifications": "bright_magenta", "worklist": "bright_green",
 }  # fmt: skip
 LEVELS = {"warning": "warn", "error": "bad", "critical": "bad"}
 # What a line says anyway, or nobody reads here: the whole line is in the log file.

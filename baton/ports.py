@@ -6,7 +6,7 @@ import socket
 from baton.processes import free_port
 from baton.trouble import Misuse
 
-PROCESSES = ("admissions", "mllp", "transitions", "deadlines", "notifications")
+PROCESSES = ("admissions", "mllp", "transitions", "deadlines", "notifications", "worklist")
 """What `baton up` starts; each serves HTTP on a port of its own, in this order."""
 
 

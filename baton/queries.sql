@@ -52,6 +52,7 @@ SELECT name, count FROM (
     UNION ALL SELECT 'transitions.team_ack', count(*) FROM transitions.team_ack WHERE revision > published_revision
     UNION ALL SELECT 'transitions.rejection', count(*) FROM transitions.rejection WHERE revision > published_revision
     UNION ALL SELECT 'notifications.alert', count(*) FROM notifications.alert WHERE revision > published_revision
+    UNION ALL SELECT 'worklist.action', count(*) FROM worklist.action WHERE ours AND revision > published_revision
 ) AS waiting
 WHERE count > 0;
 

@@ -13,7 +13,14 @@ from baton import addresses, ground
 from baton.trouble import Trouble
 from baton.upkeep import outlets
 from schemas.alerts import AlertEvent
-from schemas.topics import ADT_ENCOUNTERS, ADT_INBOUND, CARE_ACTIONS, CARE_ALERTS, CARE_TRANSITIONS
+from schemas.topics import (
+    ADT_ENCOUNTERS,
+    ADT_INBOUND,
+    CARE_ACTIONS,
+    CARE_ALERTS,
+    CARE_REJECTED,
+    CARE_TRANSITIONS,
+)
 from services.chassis.kafka import Admin, GroupBusyError, KafkaAwayError
 from services.chassis.outbox import republish
 from services.chassis.postgres import Db
@@ -41,6 +48,10 @@ DOORS = (
     Door("transitions.actions", "transitions", CARE_ACTIONS, from_outside=True),
     Door("transitions.encounters", "transitions", ADT_ENCOUNTERS, from_outside=False),
     Door("notifications", "notifications", CARE_TRANSITIONS, from_outside=False),
+    *(
+        Door("worklist", "worklist", topic, from_outside=False)
+        for topic in (ADT_ENCOUNTERS, CARE_TRANSITIONS, CARE_ALERTS, CARE_ACTIONS, CARE_REJECTED)
+    ),
 )
 
 _APPLIED = """

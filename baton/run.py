@@ -15,6 +15,7 @@ APPS = {
     "transitions": "services.transitions.app:build",
     "deadlines": "services.transitions.app:build_deadlines",
     "notifications": "services.notifications.app:build",
+    "worklist": "services.worklist.app:build",
 }
 
 

@@ -15,6 +15,7 @@ from services.chassis.postgres import transaction
 from services.chassis.settings import SettingsError
 from services.notifications import publish as notifications
 from services.transitions import publish as transitions
+from services.worklist import publish as worklist
 
 
 async def migrate() -> int:
@@ -28,7 +29,7 @@ async def migrate() -> int:
 
 def outlets() -> list[Outlet]:
     """Everything that is published, of every service."""
-    return [*admissions.outlets(), *transitions.outlets(), notifications.outlet()]
+    return [*admissions.outlets(), *transitions.outlets(), notifications.outlet(), worklist.outlet()]
 
 
 async def republish(since: datetime | None) -> int:

@@ -9,8 +9,6 @@ from baton.trouble import Misuse
 if TYPE_CHECKING:
     from baton.commands import Tree
 
-PROCESSES = ("worklist",)
-
 
 def register(tree: "Tree") -> None:
     protocols = group(tree, "protocols", "see what a protocol would do before it does (not yet)")

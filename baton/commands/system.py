@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
-from baton.commands import add, instant, json_flag, later
+from baton.commands import add, instant, json_flag
 from baton.ports import PROCESSES
 from baton.trouble import Misuse
 
@@ -31,7 +31,7 @@ def register(tree: "Tree") -> None:
     )  # fmt: skip
     run = add(
         tree, "run", _run, "run one process: what a container runs",
-        more=f"PROCESS is one of {', '.join(PROCESSES + later.PROCESSES)}. Settings come from the environment, and\n"
+        more=f"PROCESS is one of {', '.join(PROCESSES)}. Settings come from the environment, and\n"
         "the addresses, where it does not name them, from $BATON_HOME/run.json.",
         problem="the process ended by an error",
     )  # fmt: skip
@@ -63,8 +63,6 @@ def _up(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.process in later.PROCESSES:
-        raise Misuse(f"The process {args.process} has not landed yet; it comes with a later release.")
     if args.process not in PROCESSES:
         raise Misuse(f"There is no process {args.process}; there are {', '.join(PROCESSES)}.")
     from baton.run import run

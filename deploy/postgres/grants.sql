@@ -4,10 +4,10 @@
 BEGIN;
 
 -- Shared: how far each consumer is, and which broker each service last published to. The rest is to be read.
-GRANT USAGE ON SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications;
-GRANT SELECT ON ALL TABLES IN SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications;
+GRANT USAGE ON SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications, baton_worklist;
+GRANT SELECT ON ALL TABLES IN SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications, baton_worklist;
 GRANT INSERT, UPDATE, DELETE ON baton.applied_mark, baton.kafka_cluster
-    TO baton_admissions, baton_transitions, baton_notifications;
+    TO baton_admissions, baton_transitions, baton_notifications, baton_worklist;
 
 GRANT USAGE ON SCHEMA admissions TO baton_admissions;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA admissions TO baton_admissions;
@@ -17,6 +17,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA transitions TO bato
 
 GRANT USAGE ON SCHEMA notifications TO baton_notifications;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA notifications TO baton_notifications;
+
+GRANT USAGE ON SCHEMA worklist TO baton_worklist;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worklist TO baton_worklist;
 
 -- The raw messages are kept by month: admissions adds a partition when a month begins, and drops one that is past its
 -- retention. Both need the owner of the table.

@@ -1,5 +1,5 @@
 -- One role for each service, and one that migrates: run once by the superuser in Baton's new, empty database.
--- compose.yaml has the image do it. Elsewhere, with the four variables below in the environment (psql 15 or newer):
+-- compose.yaml has the image do it. Elsewhere, with the five variables below in the environment (psql 15 or newer):
 --
 --   createdb baton && psql -X -v ON_ERROR_STOP=1 -d baton -f deploy/postgres/roles.sql
 --
@@ -9,6 +9,7 @@
 \getenv admissions BATON_ADMISSIONS_PASSWORD
 \getenv transitions BATON_TRANSITIONS_PASSWORD
 \getenv notifications BATON_NOTIFICATIONS_PASSWORD
+\getenv worklist BATON_WORKLIST_PASSWORD
 
 -- Owns every schema; for `baton migrate`, for grants.sql, and for the operator's command.
 CREATE ROLE baton_migrator LOGIN PASSWORD :'migrator';
@@ -16,11 +17,12 @@ CREATE ROLE baton_admissions LOGIN PASSWORD :'admissions';
 -- Two processes: transitions and deadlines.
 CREATE ROLE baton_transitions LOGIN PASSWORD :'transitions';
 CREATE ROLE baton_notifications LOGIN PASSWORD :'notifications';
+CREATE ROLE baton_worklist LOGIN PASSWORD :'worklist';
 
 -- Admissions owns one table, which it makes and drops parts of; a migration may have to change that one too.
 GRANT baton_admissions TO baton_migrator;
 
 REVOKE ALL ON DATABASE :"DBNAME" FROM PUBLIC;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"DBNAME" TO baton_migrator, baton_admissions, baton_transitions, baton_notifications;
+GRANT CONNECT ON DATABASE :"DBNAME" TO baton_migrator, baton_admissions, baton_transitions, baton_notifications, baton_worklist;
 GRANT CREATE ON DATABASE :"DBNAME" TO baton_migrator;

@@ -15,7 +15,7 @@ LANDED = (
 )  # fmt: skip
 LATER = (
     "protocols check", "audit run", "pause notifications --for 1h",
-    "resume notifications", "oncall test", "run worklist",
+    "resume notifications", "oncall test",
 )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def test_what_is_sent_is_committed_and_told(stack: Stack, tmp_path: Path) -> Non
     until(lambda: stack.json("status", "--json")["deadlines"]["pending"] == 2)
     status = stack.json("status", "--json")
     assert {name: each["ok"] for name, each in status["services"].items()} == dict.fromkeys(
-        ("admissions", "mllp", "transitions", "deadlines", "notifications"), True
+        ("admissions", "mllp", "transitions", "deadlines", "notifications", "worklist"), True
     )
     assert status["adt"]["received"] - before["received"] == 4
     assert status["adt"]["rejected"] - before["rejected"] == 1

@@ -17,11 +17,12 @@ from services.admissions.settings import Settings as Admissions
 from services.chassis.settings import variable
 from services.notifications.settings import Settings as Notifications
 from services.transitions.settings import Settings as Transitions
+from services.worklist.settings import Settings as Worklist
 from tests.deploy import compose
 
 SETTINGS = {
     variable(cls, field)
-    for cls in (Admissions, Mllp, Transitions, Notifications)
+    for cls in (Admissions, Mllp, Transitions, Notifications, Worklist)
     for field in cls.model_fields
 }
 # Named by contacts.yaml, not by a setting.
@@ -32,6 +33,7 @@ ROLE = {
     "transitions": "baton_transitions",
     "deadlines": "baton_transitions",
     "notifications": "baton_notifications",
+    "worklist": "baton_worklist",
     "migrate": "baton_migrator",
     "topics": "baton_migrator",
     "baton": "baton_migrator",
@@ -95,8 +97,8 @@ def test_a_container_of_ours_may_do_next_to_nothing(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert {"mem_limit", "pids_limit", "logging"} <= service.keys()
     assert not {"privileged", "cap_add", "user"} & service.keys()
-    # Messages come in by one door only; the rest is for Prometheus, inside.
-    assert ("ports" in service) == (name == "mllp")
+    # Messages come in by one door, and people by another; the rest is for Prometheus, inside.
+    assert ("ports" in service) == (name in {"mllp", "worklist"})
 
 
 @pytest.mark.parametrize("name", sorted(compose.services()))
@@ -116,7 +118,7 @@ def test_nothing_listens_beyond_this_machine() -> None:
     """Every published port is bound to loopback."""
     ports = [port for service in compose.services().values() for port in service.get("ports", [])]
 
-    assert len(ports) == 4
+    assert len(ports) == 5
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -142,7 +144,7 @@ def test_no_secret_is_in_the_file_and_each_is_asked_for() -> None:
     """A variable that holds a secret has no default, and a sentence for whoever has not set it; contacts may be none."""
     secret = {name for name in compose.variables() if name.endswith("_PASSWORD")} - SECRETS
 
-    assert len(secret) == 6
+    assert len(secret) == 7
     for name in secret:
         default, complaint = compose.variables()[name]
         assert default is None
@@ -160,7 +162,7 @@ def test_the_example_says_every_variable_and_no_other() -> None:
 
 
 def test_make_env_makes_a_fresh_secret_for_each(tmp_path: Path) -> None:
-    """It writes .env, for its owner only, with six different secrets that may stand in an address; never twice."""
+    """It writes .env, for its owner only, with seven different secrets that may stand in an address; never twice."""
     (tmp_path / "deploy").mkdir()
     for name in ("make-env", "env.example"):
         (tmp_path / "deploy" / name).write_bytes((compose.ROOT / "deploy" / name).read_bytes())
@@ -170,7 +172,7 @@ def test_make_env_makes_a_fresh_secret_for_each(tmp_path: Path) -> None:
     again = subprocess.run(command, check=False, capture_output=True, timeout=30)
 
     secrets = re.findall(r"^\w+_PASSWORD=([0-9a-f]{48})$", written, re.MULTILINE)
-    assert len(set(secrets)) == 6
+    assert len(set(secrets)) == 7
     assert re.sub(r"[0-9a-f]{48}", "change-me", written) == compose.EXAMPLE.read_text("utf-8")
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert again.returncode == 1

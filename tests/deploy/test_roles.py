@@ -30,12 +30,13 @@ ROLES = {
     "transitions": "baton_transitions",
     "deadlines": "baton_transitions",
     "notifications": "baton_notifications",
+    "worklist": "baton_worklist",
 }
 MIGRATOR = "baton_migrator"
 SHARED = {"baton.applied_mark", "baton.kafka_cluster"}
 WRITES = """
 SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('baton', 'admissions', 'transitions', 'notifications')
+WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('baton', 'admissions', 'transitions', 'notifications', 'worklist')
   AND (has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
        OR has_any_column_privilege($1, c.oid, 'INSERT, UPDATE'))
 """
@@ -62,7 +63,7 @@ def psql(dsn: str, script: Path) -> None:
     """Run a script as the images do."""
     passwords = {
         f"BATON_{name}_PASSWORD": "it's a secret"
-        for name in ("MIGRATOR", "ADMISSIONS", "TRANSITIONS", "NOTIFICATIONS")
+        for name in ("MIGRATOR", "ADMISSIONS", "TRANSITIONS", "NOTIFICATIONS", "WORKLIST")
     }
     command = [str(binaries(None) / "psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-f", str(script), dsn]
     done = subprocess.run(
@@ -86,7 +87,7 @@ def granted() -> Iterator[str]:
         yield dsn
 
 
-@pytest.mark.parametrize("service", ["admissions", "transitions", "notifications"])
+@pytest.mark.parametrize("service", ["admissions", "transitions", "notifications", "worklist"])
 async def test_a_service_may_write_its_own_schema_and_its_progress_and_nothing_else(
     granted: str, service: str
 ) -> None:
