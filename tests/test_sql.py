@@ -13,6 +13,7 @@ SERVICES = (
     "services.transitions",
     "services.notifications",
     "services.worklist",
+    "services.worklist.access",
     "baton",
 )
 ROOT = Path(__file__).parent.parent

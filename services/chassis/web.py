@@ -40,5 +40,14 @@ def listen(settings: ServiceSettings) -> socket.socket:
 
 def server(app: Starlette) -> Server:
     return Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            # Else whoever is on this machine may say which address it has; a service asks its own settings whom to believe.
+            proxy_headers=False,
+            server_header=False,
+        )
     )
