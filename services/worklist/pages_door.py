@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 
@@ -70,6 +71,9 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except Problem as problem:
                 return message(request, problem.body.status, problem.body.detail)
+            except RequestValidationError as error:
+                in_path = any(each["loc"][0] == "path" for each in error.errors())
+                return message(request, 404 if in_path else 400, "This address is not as it should be.")
 
         return handler
 
