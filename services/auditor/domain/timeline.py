@@ -77,7 +77,7 @@ class Timeline:
         seen = set()
         for duty in known.duties:
             ended = duty.ended
-            in_force = ended is None or ended[0] > min(at, duty.due)
+            in_force = ended is None or ended[0] > at
             seen.add(duty.key)
             was = self._duties.get(duty.key)
             if was is None:
