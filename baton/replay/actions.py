@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from baton.document import RejectedRow
 from services.transitions.domain.actions import Read, Refusal, read_action
 from services.transitions.domain.model import Deed, Stay
@@ -24,6 +26,7 @@ class Actions:
         self._waiting: defaultdict[str, list[Read]] = defaultdict(list)
         self._deeds: defaultdict[UUID, dict[str, Deed]] = defaultdict(dict)
         self._numbers: defaultdict[str, dict[UUID, Stay]] = defaultdict(dict)
+        self._about: dict[str, str] = {}
 
     def take(self, value: bytes, at: datetime) -> UUID | Read | RejectedRow | None:
         """Keep one action; gives the visit number it concerns, the acknowledgement of a list, or a refusal."""
@@ -57,6 +60,9 @@ class Actions:
         numbers: dict[str, None] = {}
         for stay in stays:
             if stay.number:
+                known = self._numbers[stay.number].get(stay.visit_id)
+                if known is not None and known.root_id != stay.root_id:
+                    self._follow(known.root_id, stay.root_id, stay.number)
                 self._numbers[stay.number][stay.visit_id] = stay
                 numbers[stay.number] = None
         for number in numbers:
@@ -80,6 +86,13 @@ class Actions:
             if said.facility in (None, stay.facility) and said.authority in (None, stay.authority)
         }
 
+    def _follow(self, old: UUID, root: UUID, number: str) -> None:
+        """A visit went on under another number: what was done about it goes along."""
+        for action_id in [each for each in self._deeds[old] if self._about[each] == number]:
+            self._known[action_id] = root
+            self._deeds[root][action_id] = replace(self._deeds[old].pop(action_id), root_id=root)
+
     def _bind(self, said: Read, root: UUID) -> None:
         self._known[said.action_id] = root
+        self._about[said.action_id] = said.visit or ""
         self._deeds[root][said.action_id] = deed_of(said.action_id, root, said.at, said.body)

@@ -65,6 +65,8 @@ class Transitions:
             if known is not None and known.patient_id != stay.patient_id:
                 patients[known.patient_id] = None
                 del self._visits_of[known.patient_id][stay.visit_id]
+            if known is not None and known.root_id != stay.root_id:
+                del self._visits_of_root[known.root_id][stay.visit_id]
             self.stays[stay.visit_id] = stay
             self._visits_of[stay.patient_id][stay.visit_id] = None
             self._visits_of_root[stay.root_id][stay.visit_id] = None

@@ -125,7 +125,7 @@ class Doors:
         await store.share_binding(db)
         known = await store.visit_revisions(db, visits)
         patients = {event.patient.patient_id for event in visits.values()}
-        patients |= {patient_id for _, patient_id in known.values()}
+        patients |= {patient_id for _, patient_id, _ in known.values()}
         await store.lock_patients(db, patients)
         known = await store.visit_revisions(db, visits)
         newer = [
@@ -133,13 +133,20 @@ class Doors:
             for visit_id, event in visits.items()
             if visit_id not in known or event.revision > known[visit_id][0]
         ]
-        moved_from = {patient_id for _, patient_id in known.values()} - patients
+        moved_from = {patient_id for _, patient_id, _ in known.values()} - patients
         if moved_from:
             await store.lock_patients(db, moved_from)
         if not newer:
             return
         await store.upsert_visits(db, [(stay_of(event), event.test) for event in newer])
         numbers = {event.visit.number for event in newer if event.visit.number}
+        went_on = [
+            (known[event.visit_id][2], event.root_id, event.visit.number)
+            for event in newer
+            if event.visit.number and event.visit_id in known and known[event.visit_id][2] != event.root_id
+        ]
+        if went_on:
+            await store.follow_actions(db, went_on)
         await store.bind_actions(db, numbers, max(event.learned_at for event in newer))
         arrivals: dict[UUID, datetime] = {}
         for event in newer:

@@ -1,6 +1,6 @@
 -- name: visit_revisions
--- What is known of these visits: the newest revision applied, and the patient it belonged to.
-SELECT visit_id, revision, patient_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+-- What is known of these visits: the newest revision applied, the patient and the visit number it belonged to.
+SELECT visit_id, revision, patient_id, root_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
 
 -- name: ensure_patients
 -- Make the lock rows of patients never seen.
@@ -23,7 +23,7 @@ SELECT * FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::text[]
 )
 ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
-    patient_id = excluded.patient_id, number = excluded.number, authority = excluded.authority,
+    root_id = excluded.root_id, patient_id = excluded.patient_id, number = excluded.number, authority = excluded.authority,
     facility = excluded.facility, test = excluded.test, revision = excluded.revision, document = excluded.document
 WHERE excluded.revision > v.revision;
 
@@ -49,6 +49,12 @@ FROM (
     HAVING count(DISTINCT v.root_id) = 1
 ) m
 WHERE a.action_id = m.action_id;
+
+-- name: follow_actions
+-- A visit went on under another number: what was done about it goes along.
+UPDATE transitions.action a SET root_id = n.root_id
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (old_id, root_id, number)
+WHERE a.root_id = n.old_id AND a.number = n.number;
 
 -- name: visits_by_number
 -- The visits an action can mean.

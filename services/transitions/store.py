@@ -77,10 +77,15 @@ class Holding:
     answers: dict[str, tuple[AnswerRow, UUID | None]] = field(default_factory=dict)
 
 
-async def visit_revisions(db: Db, visits: Iterable[UUID]) -> dict[UUID, tuple[int, UUID]]:
-    """(revision, patient) of the visits already known."""
+async def visit_revisions(db: Db, visits: Iterable[UUID]) -> dict[UUID, tuple[int, UUID, UUID]]:
+    """(revision, patient, visit number) of the visits already known."""
     rows = await db.fetch(SQL["visit_revisions"], list(visits))
-    return {row["visit_id"]: (row["revision"], row["patient_id"]) for row in rows}
+    return {row["visit_id"]: (row["revision"], row["patient_id"], row["root_id"]) for row in rows}
+
+
+async def follow_actions(db: Db, went_on: Sequence[tuple[UUID, UUID, str]]) -> None:
+    """Let what was done about visits follow them: (old visit number, new one, the number as people write it)."""
+    await db.execute(SQL["follow_actions"], *(list(column) for column in zip(*went_on, strict=True)))
 
 
 async def lock_patients(db: Db, patients: Iterable[UUID]) -> None:

@@ -114,6 +114,7 @@ class FeedProfile(BaseModel):
     zone: Annotated[str, AfterValidator(_zone)] | None = None
     mrn_types: tuple[Annotated[str, AfterValidator(_kind)], ...] = ("MR", "MRN", "PI", "PT", "")
     mrn_authorities: tuple[str, ...] = ()
+    enterprise_types: tuple[Annotated[str, AfterValidator(_kind)], ...] = ()
     mrn_in_pid2: bool = False
     default_authority: str | None = None
     strip_leading_zeros: bool = False

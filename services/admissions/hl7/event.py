@@ -46,6 +46,7 @@ class _Who(Struct, gc=False):
     prior_patient: PatientKey | None
     prior_account: VisitKey | None
     prior_visit: VisitKey | None
+    enterprise: PatientKey | None = None
 
 
 class _Facts(Struct, gc=False):
@@ -93,6 +94,8 @@ def build(
         name = person_name(pid[5], dialect)
         said = person.read(pid, segments, dialect, times, name, may_null=may_null)
         test = test or _is_test_name(name, rules)
+        if who.enterprise is not None and person.is_placeholder(name, said.birth_date):
+            who.enterprise = None
     facts = _Facts(
         facility=facility,
         who=who,
@@ -135,6 +138,7 @@ def _event(
         test=facts.test,
         patient=who.patient,
         identifiers=who.identifiers,
+        enterprise=who.enterprise,
         prior_patient=who.prior_patient,
         visit=who.visit,
         account=who.account,
@@ -172,6 +176,7 @@ def _who(pid: list[str], pv1: list[str], segments: Segments, ids: Identifiers, t
     patient, identifiers = ids.patient(pid[2], pid[3])
     account = ids.visit(pid[18])
     who = _Who(patient, identifiers, ids.visit(pv1[19]) or account, account, None, None, None)
+    who.enterprise = ids.enterprise(patient, identifiers)
     if "MRG" in segments:
         mrg = ids.dialect.fields(segments["MRG"][0])
         # A06 and A07 carry MRG too, for the account that changes with the class, and merge nobody.

@@ -24,6 +24,7 @@ class IdentifierRules(Struct, frozen=True, gc=False):
     untyped_rank: int | None
     in_pid2: bool
     strip_zeros: bool
+    enterprise_types: frozenset[str] = frozenset()
 
 
 def rules_of(profile: FeedProfile) -> IdentifierRules:
@@ -37,6 +38,7 @@ def rules_of(profile: FeedProfile) -> IdentifierRules:
         untyped_rank=ranks.get(""),
         in_pid2=profile.mrn_in_pid2,
         strip_zeros=profile.strip_leading_zeros,
+        enterprise_types=frozenset(kind.strip().upper() for kind in profile.enterprise_types if kind.strip()),
     )
 
 
@@ -64,6 +66,16 @@ class Identifiers:
             return (key if rank[0] < _LAST else None), (key,)
         keys = tuple(dict.fromkeys(key for _, key in ranked))
         return (ranked[0][1] if ranked[0][0][0] < _LAST else None), keys
+
+    def enterprise(
+        self, patient: PatientKey | None, identifiers: tuple[PatientKey, ...]
+    ) -> PatientKey | None:
+        """The identifier that names the person in every hospital; none where there are two, which nobody should choose from."""
+        kinds = self.rules.enterprise_types
+        if not kinds:
+            return None
+        found = [key for key in identifiers if key.type in kinds and key != patient]
+        return found[0] if len(found) == 1 else None
 
     def prior(self, field: str, surviving: PatientKey | None) -> PatientKey | None:
         """MRG-1: the identifier of the surviving one's type and authority, else of its type, else the best."""

@@ -14,6 +14,9 @@ _DEAD = frozenset({"Y", "YES", "TRUE", "1", "D", "DEAD", "DECEASED", "EXPIRED", 
 _ALIVE = frozenset({"N", "NO", "FALSE", "0", "A", "ALIVE", "LIVING"})
 _DELETE = frozenset({"DE", "D", "DELETE"})
 
+_NOBODY = frozenset({"UNKNOWN", "UNIDENTIFIED", "DOE", "BABY", "BABYBOY", "BABYGIRL", "NEWBORN", "INFANT"})
+_NOBODYS_BIRTHDAY = date(1900, 1, 1)
+
 
 def read(
     pid: list[str],
@@ -41,6 +44,12 @@ def read(
         death_at=death_at,
         dead=dead,
     )
+
+
+def is_placeholder(name: tuple[str, str], birth_date: date | None | UnsetType) -> bool:
+    """Whether the name or the birth date stands for a person not known yet, or not named: nobody to link by."""
+    words = {word for part in name for word in part.upper().replace("-", " ").split()}
+    return birth_date == _NOBODYS_BIRTHDAY or bool(words & _NOBODY)
 
 
 def _birth_date(field: str, dialect: Dialect, times: Times) -> date | None | UnsetType:

@@ -264,3 +264,46 @@ def test_a_link_names_both_patients(event: str, kind: str):
     said = event_of(a_message(event, "PID|||80001^^^HOSPB^MR"))
 
     assert (kind, PatientKey("HOSPB", "MR", "80001")) == (said.type, said.prior_patient)
+
+
+class TestEnterprise:
+    """The identifier that names the person in every hospital, where the profile says of which type it is."""
+
+    @staticmethod
+    def read(pid3: str, **pid: str) -> PatientKey | None:
+        message = a_message(pid={"f3": pid3} | pid)
+        return event_of(message, a_profile(enterprise_types=["EI"])).enterprise
+
+    def test_of_its_type(self):
+        """Beside the number of the hospital, never in its place."""
+        assert self.read("1^^^HOSPA^MR~9^^^REGION^EI") == PatientKey("REGION", "EI", "9")
+        assert self.read("9^^^REGION^EI~1^^^HOSPA^MR") == PatientKey("REGION", "EI", "9")
+        assert self.read("1^^^HOSPA^MR~9^^^REGION^XX") is None
+
+    def test_off_where_not_stated(self):
+        """Then it is one identifier of many."""
+        assert event_of(a_message(pid={"f3": "1^^^HOSPA^MR~9^^^REGION^EI"})).enterprise is None
+
+    def test_two_of_them(self):
+        """Nobody guesses."""
+        assert self.read("1^^^HOSPA^MR~9^^^REGION^EI~8^^^REGION^EI") is None
+
+    @pytest.mark.parametrize(
+        "pid",
+        [{"f5": "UNKNOWN^MALE"}, {"f5": "DOE^JOHN"}, {"f5": "LINDQVIST^BABY OF ASTA"}, {"f7": "19000101"}],
+    )
+    def test_nobody_known(self, pid: dict[str, str]):
+        """Placeholders never link."""
+        assert self.read("1^^^HOSPA^MR~9^^^REGION^EI", **pid) is None
+
+
+class TestMoves:
+    """A45 without PV1-19: the visit is in MRG, and PID-18 is where it goes."""
+
+    def test_the_visit_of_mrg(self):
+        """Never the account it goes to."""
+        message = a_message("A45", segment("MRG", f1="1^^^HOSPA^MR", f3="ACC1^^^HOSPA", f5="V7^^^HOSPA"),
+                            pid={"f18": "ACC2^^^HOSPA"}, pv1={"f19": ""})  # fmt: skip
+        event = event_of(message)
+
+        assert event.visit == event.prior_visit == VisitKey("HOSPA", "V7")
