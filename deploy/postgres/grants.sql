@@ -20,6 +20,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA notifications TO ba
 
 GRANT USAGE ON SCHEMA worklist TO baton_worklist;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worklist TO baton_worklist;
+-- The audit is written, and neither changed nor read: whoever reads it is somebody else.
+REVOKE SELECT, UPDATE, DELETE ON worklist.audit FROM baton_worklist;
 
 -- The raw messages are kept by month: admissions adds a partition when a month begins, and drops one that is past its
 -- retention. Both need the owner of the table.

@@ -1,6 +1,7 @@
 """One database role for each service: all that it needs, and nothing of the others'."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -47,6 +48,9 @@ TABLES = """
 SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1
 """
 
+RECORDED = """
+INSERT INTO worklist.audit (actor, roles, action, object_type, outcome) VALUES ('x', '{}', 'VIEW', 'list', 'done')
+"""
 REPAIRS = (["republish"], ["refold"], ["migrate"])
 
 DISCHARGED = datetime(2026, 1, 9, 20, 0, tzinfo=UTC)
@@ -101,6 +105,30 @@ async def test_a_service_may_write_its_own_schema_and_its_progress_and_nothing_e
 
     assert len(own) > 3
     assert writable == own | SHARED
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused"),
+    [
+        (RECORDED, False),
+        ("SELECT FROM worklist.audit", True),
+        ("UPDATE worklist.audit SET actor = 'somebody else'", True),
+        ("DELETE FROM worklist.audit", True),
+        ("TRUNCATE worklist.audit", True),
+        ("ALTER TABLE worklist.audit DISABLE TRIGGER audit_append_only", True),
+        ("DROP TRIGGER audit_append_only ON worklist.audit", True),
+    ],
+)
+async def test_the_worklist_may_add_to_the_audit_and_nothing_else(
+    granted: str, statement: str, refused: bool
+) -> None:
+    """The role of the worklist writes rows of the audit; it reads, changes and takes out none, nor what keeps it from that."""
+    db = await asyncpg.connect(as_role(granted, ROLES["worklist"]))
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError) if refused else contextlib.nullcontext():
+            await db.execute(statement)
+    finally:
+        await db.close()
 
 
 async def test_every_schema_is_a_service_of_its_own_or_the_shared_one(granted: str) -> None:
