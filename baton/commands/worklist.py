@@ -1,4 +1,4 @@
-"""Commands for the worklist: worklist link."""
+"""Commands for the worklist: worklist link, rebuild."""
 
 import argparse
 import asyncio
@@ -27,6 +27,19 @@ def register(tree: "Tree") -> None:
         "--team", action="append", default=[], metavar="TEAM",
         help="a team the list begins with; may be repeated (default: none)",
     )  # fmt: skip
+    add(
+        worklist, "rebuild", _rebuild, "make the worklist's read model anew, while people work on it",
+        more="Visits, cases, deadlines and alerts are published again by their owners; when the worklist has applied them,\n"
+        "what nobody told of is swept. The list is never empty meanwhile, and nothing that people took or entered is\n"
+        "lost. For a read model that was lost or is doubted. Safe to repeat.",
+        problem="the worklist does not follow, or a server cannot be reached",
+    )  # fmt: skip
+
+
+def _rebuild(_: argparse.Namespace) -> int:
+    from baton.worklist_rebuild import rebuild
+
+    return asyncio.run(rebuild())
 
 
 def _link(args: argparse.Namespace) -> int:

@@ -21,10 +21,10 @@ class Touched:
     patients: set[UUID] = field(default_factory=set)
     teams: set[str] = field(default_factory=set)
     units: set[str] = field(default_factory=set)
-    operations: bool = False
+    everything: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.cases or self.patients or self.teams or self.units or self.operations)
+        return bool(self.cases or self.patients or self.teams or self.units or self.everything)
 
     def place(self, *, case: str | None, patient: UUID | None, team: str | None, unit: str | None) -> None:
         """Note everything a row says of where it belongs."""
@@ -36,7 +36,7 @@ class Touched:
 
     def document(self) -> bytes:
         """JSON for pages: opaque ids, teams and units; `many` where the ids are left out."""
-        many = len(self.cases) > MANY or len(self.patients) > MANY
+        many = self.everything or len(self.cases) > MANY or len(self.patients) > MANY
         said = {
             "cases": [] if many else sorted(self.cases),
             "patients": [] if many else sorted(map(str, self.patients)),

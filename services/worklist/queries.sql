@@ -15,7 +15,7 @@ SELECT n.*, b.build
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[],
     $9::text[], $10::bigint[]
-) AS n, worklist.build b
+) AS n, (SELECT coalesce(max(build), 0) AS build FROM worklist.build) AS b
 ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
     patient_id = excluded.patient_id, number = excluded.number, authority = excluded.authority,
     facility = excluded.facility, feed = excluded.feed, live = excluded.live, learned_at = excluded.learned_at,
@@ -31,7 +31,7 @@ INSERT INTO worklist.patient AS p (
 SELECT n.*, b.build
 FROM unnest(
     $1::uuid[], $2::text[], $3::text[], $4::date[], $5::text[], $6::timestamptz[], $7::text[]
-) AS n, worklist.build b
+) AS n, (SELECT coalesce(max(build), 0) AS build FROM worklist.build) AS b
 ON CONFLICT ON CONSTRAINT patient_pkey DO UPDATE SET
     name = excluded.name, number = excluded.number, birth_date = excluded.birth_date, language = excluded.language,
     learned_at = excluded.learned_at, document = excluded.document, build = excluded.build
@@ -92,7 +92,7 @@ SELECT n.episode_id, coalesce(v.patient_id, n.patient_id), n.visit_id, n.status,
 FROM unnest(
     $1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bigint[]
 ) AS n (episode_id, patient_id, visit_id, status, opened_at, programme, document, revision)
-CROSS JOIN worklist.build b
+CROSS JOIN (SELECT coalesce(max(build), 0) AS build FROM worklist.build) AS b
 LEFT JOIN worklist.visit v ON v.visit_id = n.visit_id
 ON CONFLICT ON CONSTRAINT episode_pkey DO UPDATE SET
     patient_id = excluded.patient_id, visit_id = excluded.visit_id, status = excluded.status,
@@ -124,7 +124,7 @@ FROM unnest(
     deadline_id, episode_id, patient_id, visit_id, kind, status, due_at, owed, late_known, provisional, live, severity,
     because, team, facility, unit, document, revision
 )
-CROSS JOIN worklist.build b
+CROSS JOIN (SELECT coalesce(max(build), 0) AS build FROM worklist.build) AS b
 LEFT JOIN worklist.visit v ON v.visit_id = n.visit_id
 LEFT JOIN worklist.episode e ON e.episode_id = n.episode_id
 ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
@@ -146,7 +146,7 @@ SELECT n.*, b.build
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::boolean[],
     $10::text[], $11::bigint[]
-) AS n, worklist.build b
+) AS n, (SELECT coalesce(max(build), 0) AS build FROM worklist.build) AS b
 ON CONFLICT ON CONSTRAINT alert_pkey DO UPDATE SET
     patient_id = excluded.patient_id, episode_id = excluded.episode_id, status = excluded.status,
     raised_at = excluded.raised_at, team = excluded.team, facility = excluded.facility, unit = excluded.unit,
@@ -511,3 +511,39 @@ WHERE a.action_id = n.id AND a.published_revision < n.revision;
 -- name: republish_actions
 -- Publish actions of ours again, all or those since an instant; whoever knows them takes no notice.
 UPDATE worklist.action SET published_revision = 0 WHERE ours AND ($1::timestamptz IS NULL OR at >= $1);
+
+-- name: begin_build
+-- From now on the read model is written anew: every row that is heard again counts, whatever its revision.
+INSERT INTO worklist.build (build, began_at) VALUES (1, clock_timestamp())
+ON CONFLICT ON CONSTRAINT build_pkey DO UPDATE SET build = build.build + 1, began_at = clock_timestamp(), ended_at = NULL
+RETURNING build;
+
+-- name: end_build
+-- The read model is complete.
+UPDATE worklist.build SET ended_at = clock_timestamp() WHERE build = $1;
+
+-- name: sweep_visits
+-- Visits that nobody told of again.
+DELETE FROM worklist.visit WHERE build < $1;
+
+-- name: sweep_patients
+-- Persons that nobody told of again.
+DELETE FROM worklist.patient WHERE build < $1;
+
+-- name: sweep_words
+-- Words of whom there is nothing any more.
+DELETE FROM worklist.word w
+WHERE NOT EXISTS (SELECT FROM worklist.visit v WHERE v.visit_id = w.subject)
+  AND NOT EXISTS (SELECT FROM worklist.patient p WHERE p.patient_id = w.subject);
+
+-- name: sweep_episodes
+-- Cases that nobody told of again.
+DELETE FROM worklist.episode WHERE build < $1;
+
+-- name: sweep_deadlines
+-- Deadlines that nobody told of again.
+DELETE FROM worklist.deadline WHERE build < $1;
+
+-- name: sweep_alerts
+-- Alerts that nobody told of again.
+DELETE FROM worklist.alert WHERE build < $1;
