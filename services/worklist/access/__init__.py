@@ -19,7 +19,7 @@ from services.worklist.access.caller import (
     without_patients,
 )
 from services.worklist.access.door import Access
-from services.worklist.access.roles import HIDDEN_REASON, Permission, Role, User
+from services.worklist.access.roles import HIDDEN_REASON, Permission, Role, User, reasons_shown
 from services.worklist.access.settings import AccessSettings
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "caller_of",
     "csrf_token",
     "current_user",
+    "reasons_shown",
     "record_action",
     "record_view",
     "refuse",

@@ -19,7 +19,7 @@ from services.chassis.settings import SettingsError
 from services.worklist.access import audit, headers, pages, store, users
 from services.worklist.access.answers import Unavailable, refuse, unavailable
 from services.worklist.access.audit import Action, Entry, From
-from services.worklist.access.caller import NotAllowed, NotRecorded, Seen
+from services.worklist.access.caller import NotAllowed, NotRecorded, Seen, without_patients
 from services.worklist.access.cookies import Cookies
 from services.worklist.access.gate import Gate
 from services.worklist.access.limits import Requests
@@ -29,6 +29,7 @@ from services.worklist.access.settings import AccessSettings, networks
 from services.worklist.access.store import Session
 from services.worklist.access.tokens import new
 from services.worklist.access.users import UsersError
+from services.worklist.problems import Problem
 
 if TYPE_CHECKING:
     from services.chassis.service import Service
@@ -45,7 +46,7 @@ OIDC = "oidc"
 
 
 class Access:
-    """Everything of signing in; `pool` gives the pool once the process has one, else raises or gives None."""
+    """Everything of signing in; `pool` gives the pool once the process has one, else raises a Problem or gives None."""
 
     def __init__(self, settings: AccessSettings, pool: Callable[[], Pool | None]) -> None:
         """Raise SettingsError where users.yaml cannot be used, or nobody of the provider would have a role."""
@@ -85,7 +86,10 @@ class Access:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Db]:
         """A connection; raises Unavailable where there is none soon."""
-        pool = self._pool()
+        try:
+            pool = self._pool()
+        except Problem:
+            pool = None
         if pool is None:
             raise Unavailable
         try:
@@ -214,13 +218,16 @@ def origin_of(url: str) -> str:
 
 
 async def _not_allowed(request: Request, _: Exception) -> Response:
+    without_patients(request)
     return refuse(request, 403, "not_allowed", "Your role may not see or do this.")
 
 
 async def _not_recorded(request: Request, _: Exception) -> Response:
+    without_patients(request)
     sentence = "This could not be recorded in the audit, so it is not shown: try again in a moment."
     return refuse(request, 503, "not_recorded", sentence, {"Retry-After": "2"})
 
 
 async def _unavailable(request: Request, _: Exception) -> Response:
+    without_patients(request)
     return unavailable(request)

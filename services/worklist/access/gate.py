@@ -167,6 +167,12 @@ def not_signed_in(request: Request) -> Response:
     return RedirectResponse(where, status_code=303)
 
 
+def _shows(status: int, said: Headers) -> bool:
+    """Whether an answer may show something: any page, a form that comes back with its faults included."""
+    page = said.get("content-type", "").startswith("text/html") and said.get("content-length") != "0"
+    return page or (200 <= status < 300 and status != 204)
+
+
 def _is_open(path: str) -> bool:
     return path in OPEN or path.startswith(OPEN_BELOW)
 
@@ -229,7 +235,8 @@ class _Watched:
             return
         if message["type"] == "http.response.start":
             self.started = True
-            if 200 <= message["status"] < 300 and message["status"] != 204 and not self._caller.recorded:
+            said = Headers(raw=message.get("headers", []))
+            if not self._caller.recorded and _shows(message["status"], said):
                 self._withheld = True
                 log.error("an answer was withheld: its handler did not say whose data it shows")
                 answer = answers.refuse(
@@ -237,7 +244,6 @@ class _Watched:
                 )
                 await answer(self._request.scope, self._request.receive, self._send)
                 return
-            said = Headers(raw=message.get("headers", []))
             self._stream = said.get("content-type", "").startswith(headers.STREAM)
         elif self._stream and monotonic() - self._looked > LOOK_AGAIN:
             await self._look()

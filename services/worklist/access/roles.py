@@ -1,5 +1,6 @@
 """Who may do what: the roles, their permissions, and the person who has them. All of it is data, and all of it is here."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,6 +51,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     # Given to few, beside another role: 42 CFR Part 2 and state law ask for a reason to see these.
     Role.SENSITIVE: frozenset({Permission.SEE_SENSITIVE}),
 }
+
+
+def reasons_shown(user: "User", reasons: Sequence[str], sensitive: Collection[str]) -> list[str]:
+    """Reasons as this person may read them: those that are sensitive become one HIDDEN_REASON."""
+    if user.may(Permission.SEE_SENSITIVE):
+        return list(reasons)
+    return list(dict.fromkeys(HIDDEN_REASON if each in sensitive else each for each in reasons))
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ def application(access: Access) -> FastAPI:
         return HTMLResponse("Ana Testperson, Bo Testperson")
 
     @app.get("/forgotten")
-    async def forgotten(_: Annotated[User, patients]) -> HTMLResponse:
-        return HTMLResponse("Ana Testperson")
+    async def forgotten(_: Annotated[User, patients], status: int = 200) -> HTMLResponse:
+        return HTMLResponse("Ana Testperson", status_code=status)
 
     @app.post("/act")
     @app.post("/api/v1/act")

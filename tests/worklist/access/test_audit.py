@@ -92,11 +92,12 @@ async def test_nobody_gets_in_unrecorded(stand: Stand) -> None:
     assert await stand.rows("SELECT FROM worklist.session") == []
 
 
-async def test_an_answer_whose_handler_forgot_is_withheld(stand: Stand) -> None:
-    """Given a handler that says not whose data it shows, when it answers, then no byte of that leaves."""
+@pytest.mark.parametrize("status", [200, 201, 409, 422])
+async def test_an_answer_whose_handler_forgot_is_withheld(stand: Stand, status: int) -> None:
+    """Given a handler that says not whose data it shows, when it answers, with a form come back too, then no byte leaves."""
     browser = await stand.signed_in()
 
-    answer = await browser.get("/forgotten")
+    answer = await browser.get("/forgotten", params={"status": status})
 
     assert answer.status_code == 500
     assert "Testperson" not in answer.text

@@ -10,7 +10,7 @@ from argon2.low_level import Type
 from baton.cli import main
 from services.worklist.access import passwords, users
 from services.worklist.access.passwords import PasswordError
-from services.worklist.access.roles import PERMISSIONS, Permission, Role, User
+from services.worklist.access.roles import PERMISSIONS, Permission, Role, User, reasons_shown
 from services.worklist.access.users import UsersError
 from tests.worklist.access.stand import HASH, PASSWORD, USERS
 
@@ -128,6 +128,21 @@ def test_who_may_what() -> None:
     assert {line[0] for line in lines} == set(Permission)
     assert set(head) == set(PERMISSIONS)
     assert User("x", "x", frozenset({Role.COORDINATOR, Role.SENSITIVE})).may(Permission.SEE_SENSITIVE)
+
+
+@pytest.mark.parametrize(
+    ("roles", "shown"),
+    [
+        ({Role.COORDINATOR}, ["hosp_2plus", "clinical criteria met", "ltc"]),
+        ({Role.SUPERVISOR}, ["hosp_2plus", "clinical criteria met", "ltc"]),
+        ({Role.COORDINATOR, Role.SENSITIVE}, ["hosp_2plus", "sud", "smi", "ltc"]),
+    ],
+)
+def test_a_sensitive_reason_reads_as_clinical_criteria(roles: set[Role], shown: list[str]) -> None:
+    """Given substance use and mental illness among reasons, when no role lets them be seen, then neither is told from the other."""
+    user = User("x", "x", frozenset(roles))
+
+    assert reasons_shown(user, ["hosp_2plus", "sud", "smi", "ltc"], {"sud", "smi"}) == shown
 
 
 # --- the command --------------------------------------------------------------------------------------------
