@@ -34,13 +34,13 @@ def message(
     return replay.Line(arrives or recorded + timedelta(minutes=1), adt=text.encode())
 
 
-def stay(*codes: str, admission_type: str = "E", **more: Any) -> list[replay.Line]:
+def stay(*codes: str, admission_type: str = "E", disposition: str = "01", **more: Any) -> list[replay.Line]:
     """Admitted on Monday, 5 January, discharged home on Friday."""
     return [
         message("A01", ADMITTED, *codes, admitted=ADMITTED, admission_type=admission_type, **more),
         message(
-            "A03", LEFT, *codes, admitted=ADMITTED, discharged=LEFT, disposition="01", admission_type=admission_type,
-            **more,
+            "A03", LEFT, *codes, admitted=ADMITTED, discharged=LEFT, disposition=disposition,
+            admission_type=admission_type, **more,
         ),
     ]  # fmt: skip
 
@@ -180,3 +180,19 @@ def test_whatever_arrives_first_ends_in_the_same_programme() -> None:
         episode = found([admission, *late])
         outcomes.append((episode["programme"], episode["lace"]))
     assert outcomes == [(case_management("sdoh:housing_instability"), outcomes[0][1])] * len(outcomes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "severity"),
+    [
+        (stay("I10"), "P3"),
+        (stay("N18.6"), "P2"),
+        (stay("F20.9"), "P2"),
+        (stay("I10", disposition="07"), "P2"),
+    ],
+    ids=["low", "LACE of ten", "case management", "against advice"],
+)
+def test_how_loud_a_missed_call_is(lines: list[replay.Line], severity: str) -> None:
+    """A page for whoever is at high risk by score or programme, or left against advice; else work for the list."""
+    alerts = replay.replay(replay.in_order(lines), UNTIL, CONFIG)["alerts"]
+    assert [each["severity"] for each in alerts if each["kind"] == "call_72h_missed"] == [severity]

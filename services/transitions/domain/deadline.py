@@ -44,9 +44,8 @@ def plan_deadline(
         due_at=due,
         becomes="attempted" if enough else "missed",
         because=because,
-        # No score is known to a plan yet: whoever is not known to be at low risk is at high risk.
         severity=owed.severity(
-            rule, facility=start.facility, unit=draft.unit, high_risk=True, page=draft.page
+            rule, facility=start.facility, unit=draft.unit, high_risk=_high_risk(draft), page=draft.page
         ),
         learned_at=learned,
         settled=_settled(due, done, waived, end, enough=enough),
@@ -108,6 +107,11 @@ def _say_booked(work: Work, start: Start, due: datetime) -> str:
         return ""
     late = ", which is too late" if work.booked.occurs_at >= due else ""
     return f"; booked for {calendar.say_instant(work.booked.occurs_at, start.facility.tz)}{late}"
+
+
+def _high_risk(draft: Draft) -> bool:
+    """Whoever is not known to be at low risk is at high risk."""
+    return draft.opening.raised or draft.risk.high is not False
 
 
 def _settled(
