@@ -294,7 +294,7 @@ class ActionApplied(Message):
     - `before_discharge`: done before the discharge that it would follow up; `episode_over`: after the case ended
     - `no_episode`: the visit has opened no case; `nothing_waiting`: nothing there waits for it, or no more
     - `kind_not_owed`, `no_such_alert`: the visit owes no such deadline, has no such alert
-    - `no_read_back`; `too_early`: before any handoff it could be of; `no_attempt`: a wrong number is none
+    - `no_read_back`, `checklist_incomplete`; `too_early`: before any handoff it could be of; `no_attempt`: a wrong number is none
     - `visit_cancelled`, `visit_folded`: the visit turned out never to have been, or to be another
     - `other_patient`: it names another patient than the visit's
 

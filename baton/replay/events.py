@@ -7,9 +7,10 @@ from pydantic import TypeAdapter
 
 from baton.replay.notifications import Event, Notifications
 from baton.replay.transitions import Transitions
+from schemas import transitions as schemas
 from schemas.transitions import Ack, DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus, Readmission
 from services.admissions.domain.construct import construct
-from services.transitions.domain.model import DeadlineRow, EpisodeRow, PlannedReadmission
+from services.transitions.domain.model import DeadlineRow, EpisodeRow, Notice, PlannedReadmission
 
 _ACKS: TypeAdapter[tuple[Ack, ...]] = TypeAdapter(tuple[Ack, ...])
 _STATUS = {status.value: status for status in DeadlineStatus}
@@ -32,7 +33,7 @@ def pass_on(transitions: Transitions, notifications: Notifications) -> Iterator[
     """
     changed, acknowledged = transitions.take_changed(), transitions.acknowledged
     for row in changed.episodes.values():
-        if row.readmission is not None or notifications.knows(row.episode_id):
+        if row.readmission is not None or row.notices or notifications.knows(row.episode_id):
             yield _episode(row, acknowledged.get(row.episode_id))
     for episode, deadline in changed.deadlines.values():
         if deadline.status != "pending" or deadline.warned or notifications.knows(str(deadline.deadline_id)):
@@ -47,12 +48,17 @@ def _episode(row: EpisodeRow, acks: str | None) -> EpisodeEvent:
         **dict(zip(_EPISODE, _of_episode(row), strict=True)),
         status=_EPISODE_STATUS[row.status],
         readmission=None if found is None else _readmission(found),
+        notices=tuple(map(_notice, row.notices)),
         acknowledged=_ACKS.validate_json(acks) if acks else (),
     )
 
 
 def _readmission(found: PlannedReadmission) -> Readmission:
     return Readmission.model_validate({name: getattr(found, name) for name in found.__struct_fields__})
+
+
+def _notice(found: Notice) -> schemas.Notice:
+    return schemas.Notice.model_validate({name: getattr(found, name) for name in found.__struct_fields__})
 
 
 def _deadline(episode: EpisodeRow, row: DeadlineRow, acks: str | None) -> DeadlineEvent:

@@ -12,7 +12,7 @@ from services.chassis.metrics import OPEN_REJECTIONS
 from services.chassis.service import Service, Subscription
 from services.transitions import publish
 from services.transitions.consumer import Doors
-from services.transitions.deadlines import DEADLINES, Firing
+from services.transitions.deadlines import DEADLINES, HANDOFFS, UNOWNED, Firing
 from services.transitions.settings import Settings
 from services.transitions.store import SQL
 
@@ -51,6 +51,11 @@ def build_deadlines(settings: Settings) -> Service:
         return firing.run()
 
     count = Count(DEADLINES, SQL["count_deadlines"], DeadlineStatus)
+    unowned = Count(UNOWNED, SQL["count_unowned"], HANDOFFS)
     return Service(
-        "deadlines", settings, loops=[fire, count.run], outlets=publish.outlets(), schema="transitions"
+        "deadlines",
+        settings,
+        loops=[fire, count.run, unowned.run],
+        outlets=publish.outlets(),
+        schema="transitions",
     )

@@ -4,6 +4,7 @@ import asyncio
 import math
 from datetime import datetime, timedelta
 
+from schemas.transitions import EpisodeKind
 from services.chassis import clock, marks, metrics
 from services.chassis.listening import listen
 from services.chassis.logs import get_logger
@@ -47,6 +48,14 @@ DEADLINES = metrics.declare(
     "gauge",
     "Deadlines by status, counted every 15 s. Every replica counts them all: take the largest, not the sum.",
     ["status"],
+)
+HANDOFFS = (EpisodeKind.FACILITY_HANDOFF, EpisodeKind.UNIT_HANDOFF)
+UNOWNED = metrics.declare(
+    "baton_unowned_patients_seconds",
+    "gauge",
+    "For how long nobody has been responsible for the patients of open handoffs, added up, counted every 15 s. Every "
+    "replica counts them all: take the largest, not the sum.",
+    ["kind"],
 )
 
 

@@ -37,7 +37,9 @@ def episode(row: Row) -> Outgoing:
     """An episode as it now stands."""
     return Outgoing(
         key=str(row["patient_id"]).encode(),
-        value=_document(row, ("readmission", "programme", "lace", "acknowledged")),
+        value=_document(
+            row, ("readmission", "programme", "lace", "acknowledged", "notices", "handoff", "responsibility")
+        ),
         headers=_event(EPISODE_TYPE, row["episode_id"], row["revision"], row["known_at"]),
     )
 

@@ -103,7 +103,8 @@ WHERE NOT EXISTS (SELECT 1 FROM transitions.withdrawal w WHERE w.action_id = a.a
 -- name: episodes
 -- The episodes of these patients.
 SELECT episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
-       unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision
+       unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision, notices, handoff,
+       responsibility
 FROM transitions.episode WHERE patient_id = ANY($1::uuid[]);
 
 -- name: deadlines
@@ -117,12 +118,14 @@ FROM transitions.deadline WHERE patient_id = ANY($1::uuid[]) ORDER BY deadline_i
 -- Write episodes as they now stand.
 INSERT INTO transitions.episode AS e (
     episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
-    unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision
+    unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision, notices, handoff,
+    responsibility, unowned_from
 )
 SELECT * FROM unnest(
     $1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::text[], $16::text[],
-    $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::bigint[]
+    $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::bigint[], $22::text[], $23::text[],
+    $24::text[], $25::timestamptz[]
 )
 ON CONFLICT ON CONSTRAINT episode_pkey DO UPDATE SET
     patient_id = excluded.patient_id, status = excluded.status, opened_at = excluded.opened_at,
@@ -130,7 +133,8 @@ ON CONFLICT ON CONSTRAINT episode_pkey DO UPDATE SET
     facility = excluded.facility, unit = excluded.unit, team = excluded.team, live = excluded.live,
     readmission = excluded.readmission, programme = excluded.programme, lace = excluded.lace,
     acknowledged = excluded.acknowledged, learned_at = excluded.learned_at,
-    known_at = excluded.known_at, revision = excluded.revision
+    known_at = excluded.known_at, revision = excluded.revision, notices = excluded.notices,
+    handoff = excluded.handoff, responsibility = excluded.responsibility, unowned_from = excluded.unowned_from
 WHERE excluded.revision > e.revision;
 
 -- name: upsert_deadlines
@@ -220,6 +224,12 @@ FROM fired;
 -- How many deadlines there are, by status.
 SELECT status, count(*) AS deadlines FROM transitions.deadline GROUP BY status;
 
+-- name: count_unowned
+-- For how many seconds nobody has been responsible for the patients of open cases, by kind.
+SELECT kind, extract(epoch FROM sum(n.now - unowned_from))::float8 AS seconds
+FROM transitions.episode, (SELECT coalesce((SELECT at FROM baton.clock), statement_timestamp()) AS now) n
+WHERE unowned_from <= n.now AND status = 'open' AND live GROUP BY kind;
+
 -- name: due_replans
 -- Patients whose plan changes by itself by now; another replica's are left to it.
 SELECT subject, fire_at FROM transitions.timer WHERE n = -1 AND fire_at <= $1 ORDER BY fire_at LIMIT $2;
@@ -254,7 +264,8 @@ SELECT 'care.rejected' AS word, count(*) AS count FROM transitions.rejection WHE
 -- name: unpublished_episodes
 -- Episodes whose latest state Kafka has not heard of yet.
 SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
-       facility, unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at,
+       facility, unit, team, live, readmission, programme, lace, acknowledged, notices, handoff, responsibility,
+       learned_at, known_at,
        revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.episode WHERE revision > published_revision LIMIT $1;
 

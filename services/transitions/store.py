@@ -23,10 +23,14 @@ from services.transitions.domain.model import (
     DeadlineRow,
     Deed,
     EpisodeRow,
+    Handoff,
+    Notice,
     PlannedReadmission,
+    Span,
     Stay,
     WarningAt,
 )
+from services.transitions.domain.responsibility import unowned_from
 from services.transitions.domain.risk.model import Lace, Programme
 
 SQL = sql.load("services.transitions")
@@ -37,7 +41,15 @@ _warnings = msgspec.json.Decoder(tuple[WarningAt, ...])
 _readmission = msgspec.json.Decoder(PlannedReadmission)
 _programme = msgspec.json.Decoder(Programme)
 _lace = msgspec.json.Decoder(Lace)
+_notices = msgspec.json.Decoder(tuple[Notice, ...])
+_handoff = msgspec.json.Decoder(Handoff)
+_spans = msgspec.json.Decoder(tuple[Span, ...])
 _kinds = msgspec.json.Decoder(tuple[str, ...])
+
+
+class _Form(Struct):
+    clinician_callback: bool = False
+    red_flag: bool = False
 
 
 class _Body(Struct):
@@ -56,6 +68,9 @@ class _Body(Struct):
     specialty: str | None = None
     discharging_practitioner: bool = False
     patient: str | None = None
+    clinician: bool = False
+    form: _Form | None = None
+    checklist: dict[str, bool] | None = None
     occurred_at: datetime | None = None
 
 
@@ -226,6 +241,10 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         specialty=said.specialty,
         discharging_practitioner=said.discharging_practitioner,
         patient=said.patient,
+        clinician=said.clinician,
+        callback=said.form is not None and said.form.clinician_callback,
+        red_flag=said.form is not None and said.form.red_flag,
+        checklist=None if said.checklist is None else tuple(k for k, told in said.checklist.items() if told),
     )
 
 
@@ -240,6 +259,9 @@ def _episode(row: asyncpg.Record, deadlines: Sequence[asyncpg.Record]) -> Episod
     values = dict(row)
     del values["acknowledged"]
     values["readmission"] = row["readmission"] and _readmission.decode(row["readmission"])
+    values["notices"] = () if row["notices"] == "[]" else _notices.decode(row["notices"])
+    values["handoff"] = row["handoff"] and _handoff.decode(row["handoff"])
+    values["responsibility"] = _spans.decode(row["responsibility"])
     values["programme"] = row["programme"] and _programme.decode(row["programme"])
     values["lace"] = row["lace"] and _lace.decode(row["lace"])
     values["deadlines"] = {one["kind"]: _deadline(one) for one in deadlines}
@@ -271,6 +293,10 @@ async def upsert_episodes(db: Db, rows: Sequence[EpisodeRow], acknowledged: dict
         [row.learned_at for row in rows],
         [row.known_at for row in rows],
         [row.revision for row in rows],
+        [encode(row.notices).decode() for row in rows],
+        [row.handoff and encode(row.handoff).decode() for row in rows],
+        [encode(row.responsibility).decode() for row in rows],
+        [unowned_from(row.responsibility) for row in rows],
     )  # fmt: skip
 
 

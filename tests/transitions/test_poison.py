@@ -139,4 +139,6 @@ async def test_no_action_stops_those_behind_it(
 
     assert expected - kept == set()
     assert 20 < len(refused) <= offered
-    assert {row["code"] for row in refused} <= {"not_json", "unknown_type", "invalid_action", "in_the_future"}
+    assert {row["code"] for row in refused} <= {
+        "not_json", "unknown_type", "invalid_action", "in_the_future", "id_used_again",
+    }  # fmt: skip

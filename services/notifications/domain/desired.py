@@ -4,10 +4,11 @@ Knows no clinical rule: a deadline arrives with its status, its severity and its
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from msgspec.structs import replace
 
-from schemas.transitions import DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus
+from schemas.transitions import DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus, Notice
 from services.notifications.domain.model import (
     DONE,
     DUE_SOON,
@@ -96,25 +97,47 @@ def of_deadline(event: DeadlineEvent, suffix: str, severity: str, raised_at: dat
 
 
 def _of_episode(event: EpisodeEvent) -> tuple[Alert, ...]:
-    found = event.readmission
-    if found is None or not found.notice or event.status is EpisodeStatus.VOID:
+    if event.status is EpisodeStatus.VOID:
         return ()
-    alert = Alert(
-        alert_id=identity(event.episode_id, found.visit_id, READMISSION_DETECTED),
+    alerts = [alert for notice in event.notices if (alert := _of_notice(event, notice)) is not None]
+    found = event.readmission
+    if found is not None and found.notice:
+        key = event.episode_id, found.visit_id, READMISSION_DETECTED
+        alerts.append(_at_once(event, key, "P2", found.known_at, found.visit_id))
+    return tuple(alerts)
+
+
+def _of_notice(event: EpisodeEvent, notice: Notice) -> Alert | None:
+    """Raised when it reached us, ended when it says so; nothing where it was over before anybody could hear of it."""
+    key = event.episode_id, notice.notice_id, notice.kind
+    alert = _at_once(event, key, notice.severity, notice.known_at, event.visit_id)
+    if notice.ended is None:
+        return alert
+    ended_at = notice.ended_at or event.known_at
+    if ended_at <= alert.raised_at:
+        return None
+    status, ending = (RESOLVED, DONE) if notice.ended == DONE else (RETRACTED, NOT_NEEDED)
+    return replace(alert, status=status, ending=ending, ended_at=ended_at)
+
+
+def _at_once(
+    event: EpisodeEvent, key: tuple[str, UUID, str], severity: str, raised_at: datetime, visit_id: UUID
+) -> Alert:
+    return Alert(
+        alert_id=identity(*key),
         subject=event.episode_id,
-        kind=READMISSION_DETECTED,
-        severity="P2",
+        kind=key[-1],
+        severity=severity,
         status=FIRING,
-        raised_at=found.known_at,
+        raised_at=raised_at,
         team=event.team,
         live=event.live,
         episode_id=event.episode_id,
-        visit_id=found.visit_id,
+        visit_id=visit_id,
         patient_id=event.patient_id,
         facility=event.facility,
         unit=event.unit,
     )
-    return (alert,)
 
 
 def end_of(alert: Alert, event: DeadlineEvent) -> tuple[str, str, datetime]:

@@ -37,6 +37,10 @@ def acknowledgements(
             if about:
                 found[row.episode_id] = tuple(_ack(READMISSION, deed) for deed in about)
         own = [deed for deed in given if deed.root_id == root_of.get(row.visit_id)]
+        told = {notice.kind for notice in row.notices}
+        heard = tuple(_ack(deed.kind, deed) for deed in own if deed.kind in told)
+        if heard:
+            found[row.episode_id] = (*found.get(row.episode_id, ()), *heard)
         for kind, deadline in row.deadlines.items():
             acks = tuple(
                 _ack(deed.kind if deed.kind != kind else kind + MISSED, deed)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from services.transitions.domain.acknowledge import DUE_SOON, MISSED, READMISSION
 from services.transitions.domain.episodes import GONE
+from services.transitions.domain.handoff import ACCEPTED_TYPE
 from services.transitions.domain.identity import episode_id
 from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Answer, Deed, Plan, PlannedDeadline, PlannedEpisode, Stay
@@ -25,8 +26,6 @@ class Case(Struct, frozen=True, gc=False):
     stays: tuple[Stay, ...]
     episodes: tuple[PlannedEpisode, ...]
     readmissions: frozenset[UUID]
-    taken: set[tuple[UUID, str]]
-    """Handoffs, by visit and anchor, for which an acknowledgement was found."""
 
 
 def answers(stays: Sequence[Stay], deeds: Sequence[Deed], plan: Plan) -> dict[str, Answer]:
@@ -53,7 +52,7 @@ def _cases(stays: Sequence[Stay], roots: set[UUID], plan: Plan) -> dict[UUID, Ca
         group.sort(key=lambda stay: stay.generation)
         visits = {stay.visit_id for stay in group}
         episodes = tuple(episode for episode in plan.episodes if episode.visit_id in visits)
-        cases[root] = Case(tuple(group), episodes, told & visits, set())
+        cases[root] = Case(tuple(group), episodes, told & visits)
     return cases
 
 
@@ -136,15 +135,16 @@ def _statement(deed: Deed, case: Case) -> Answer:
 
 
 def _handoff(deed: Deed, case: Case) -> Answer:
-    """An acknowledgement completes at most one handoff, at its own instant."""
+    """What a party of a handoff said: part of the one handoff it was found to be about."""
     handoffs = [episode for episode in case.episodes if episode.kind != DISCHARGE]
     for episode in handoffs:
-        key = episode.visit_id, episode.anchor
-        if episode.closed == ("completed", deed.occurred_at) and key not in case.taken:
-            case.taken.add(key)
-            return _of(episode, _settled(episode, deed.occurred_at))
-    if deed.read_back is not True:
-        return Answer(NOTED, "no_read_back")
+        if deed.action_id in episode.said:
+            if deed.type != ACCEPTED_TYPE:
+                return _of(episode)
+            if episode.closed == ("completed", deed.occurred_at):
+                return _of(episode, _settled(episode, deed.occurred_at))
+            unread = deed.read_back is not True
+            return Answer(NOTED, "no_read_back" if unread else "checklist_incomplete", (), episode.visit_id)
     if not handoffs:
         return _without_discharge(case, WAITING)
     begun = any(episode.opened_at <= deed.occurred_at for episode in handoffs)
@@ -181,6 +181,8 @@ def _alert(deed: Deed, case: Case) -> Answer:
     if deed.kind == READMISSION and case.readmissions:
         return Answer(COUNTED)
     for episode in reversed(case.episodes):
+        if any(notice.kind == deed.kind for notice in episode.notices):
+            return _of(episode)
         for deadline in episode.deadlines:
             if deed.kind in (deadline.kind, deadline.kind + MISSED, deadline.kind + DUE_SOON):
                 return _of(episode, (deadline.kind,))
@@ -193,6 +195,8 @@ _JUDGES: dict[str, Callable[[Deed, Case], Answer]] = {
     "medications_reconciled": _service,
     "pcp_notified": _service,
     "handoff_acknowledged": _handoff,
+    "handoff_declined": _handoff,
+    "handoff_delegated": _handoff,
     "deadline_waived": _waiver,
     "item_taken": _item,
     "item_released": _item,

@@ -1,6 +1,9 @@
 """One deadline of an episode: when it is due, what has settled it, what it becomes otherwise."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+
+from msgspec import structs
 
 from services.transitions.domain import calendar, contact, owed
 from services.transitions.domain.episodes import Draft, End
@@ -9,6 +12,7 @@ from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import (
     AckRule,
     ActionRule,
+    ArrivalRule,
     ContactRule,
     DeadlineRule,
     Protocol,
@@ -33,6 +37,8 @@ def plan_deadline(
         done = contact.reached_at(rule.met_by, work.contacts)
         tried = contact.tries(rule.met_by, work.contacts)
         enough = contact.tried_enough(rule.met_by, tried, due, engine.attempt_gap)
+    elif isinstance(rule.met_by, ArrivalRule):
+        done = draft.arrived_at
     else:
         done = done_at(rule.met_by, work, start)
     learned = learned_at(rule, draft, protocol)
@@ -54,6 +60,30 @@ def plan_deadline(
         warnings=owed.warnings(rule, start, due, tried=tried, booked=work.booked, page=draft.page),
         hold_until=draft.hold_until,
     )
+
+
+def call_backs(
+    rules: Iterable[DeadlineRule],
+    draft: Draft,
+    work: Work,
+    waived: Mapping[str, datetime],
+    protocol: Protocol,
+) -> tuple[PlannedDeadline, ...]:
+    """What is owed because a call asked for it: its clock runs from that call, and the settle window is no matter."""
+    found = []
+    for rule in rules:
+        if not rule.opened_by or not isinstance(rule.met_by, ContactRule):
+            continue
+        asking = contact.asked(rule.met_by, work.contacts)
+        if asking is None:
+            continue
+        start = Start(asking.occurred_at, "call that asked for it", draft.start.facility)
+        from_then = structs.replace(draft, start=start, learned_at=asking.at, hold_until=None, page=True)
+        since = structs.replace(work, contacts=contact.after(work.contacts, asking))
+        waived_at = waived.get(rule.kind)
+        counts = waived_at if waived_at and waived_at >= asking.at else None
+        found.append(plan_deadline(rule, from_then, since, counts, protocol))
+    return tuple(found)
 
 
 def learned_at(rule: DeadlineRule, draft: Draft, protocol: Protocol) -> datetime:

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import calendar
-from services.transitions.domain.model import Move, Stay
+from services.transitions.domain.model import Deed, Move, Stay
 from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import UNKNOWN, Opening, Protocol
 from services.transitions.domain.risk.model import UNKNOWN_RISK, Risk
@@ -15,6 +15,8 @@ OPENS_ON_DISCHARGE = frozenset({"inpatient", "observation"})
 """CPT 99495 names inpatient and observation stays as origins; an emergency visit alone is none."""
 
 GONE = frozenset({"cancelled", "folded"})
+DISCHARGE, FACILITY_HANDOFF = "discharge", "facility_handoff"
+"""Kinds of episodes that a discharge opens; see `schemas.transitions.EpisodeKind`."""
 
 
 class End(Struct, frozen=True, gc=False):
@@ -29,6 +31,7 @@ class Draft(Struct, gc=False):
     """An episode before anybody's deeds are looked at.
 
     `page` False: never louder than work for the list. `turns` are instants at which time alone changes it.
+    `said` is what the parties of a handoff said, by time, `arrived_at` when the patient was admitted elsewhere.
     """
 
     stay: Stay
@@ -44,6 +47,8 @@ class Draft(Struct, gc=False):
     hold_until: datetime | None = None
     opens_at: datetime | None = None
     acknowledged_at: datetime | None = None
+    said: list[Deed] = field(default_factory=list)
+    arrived_at: datetime | None = None
     risk: Risk = UNKNOWN_RISK
 
     def may_end(self, at: datetime, reason: str, pending: str, *, by: datetime) -> None:

@@ -1,37 +1,116 @@
-"""Which handoff an acknowledgement or a waiver is about."""
+"""A handoff as a contract of two sides: what was offered, who accepted, declined or passed it on, what was missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from services.transitions.domain.episodes import Draft
-from services.transitions.domain.model import Deed
+from services.transitions.domain import responsibility
+from services.transitions.domain.episodes import FACILITY_HANDOFF, Draft
+from services.transitions.domain.model import Deed, Handoff, PlannedDeadline, Span, Stay
 from services.transitions.domain.protocol import AckRule
+
+ACCEPTED_TYPE, DECLINED_TYPE, DELEGATED_TYPE = "handoff_acknowledged", "handoff_declined", "handoff_delegated"
+OFFERED, ACCEPTED, NOTED, DECLINED, DELEGATED = "offered", "accepted", "noted", "declined", "delegated"
+CHECKLIST = ("illness_severity", "patient_summary", "action_list", "situation_awareness", "synthesis")
+"""The five items of I-PASS (Starmer, NEJM 2014)."""
+
+_STATES = {DECLINED_TYPE: DECLINED, DELEGATED_TYPE: DELEGATED, ACCEPTED_TYPE: NOTED}
+_HERE = frozenset({"admitted", "on_leave", "discharged"})
 
 
 def acknowledge(drafts: Sequence[Draft], deeds: Sequence[Deed], lead: timedelta) -> None:
-    """Write onto each handoff of a visit number when it was acknowledged. Drafts by start, deeds by time.
+    """Write onto each handoff of a visit number what was said of it, and when it was accepted.
 
-    Each acknowledgement goes to the latest handoff opened by then that has none yet, else to the next one
-    opened within `lead` after it: the receiver often accepts before the patient moves.
+    Drafts by start, deeds by time. Each word goes to the latest handoff opened by then that nobody has accepted yet,
+    else to the next one opened within `lead` after it: the receiver often accepts before the patient moves.
     """
     for deed in deeds:
-        if deed.type != "handoff_acknowledged":
+        if deed.type not in _STATES:
             continue
-        open_to = [draft for draft in drafts if draft.acknowledged_at is None and _takes(draft, deed)]
+        open_to = [draft for draft in drafts if draft.acknowledged_at is None and _rule(draft, deed)]
         begun = [draft for draft in open_to if draft.start.at <= deed.occurred_at]
         coming = [draft for draft in open_to if deed.occurred_at < draft.start.at <= deed.occurred_at + lead]
-        if begun:
-            begun[-1].acknowledged_at = deed.occurred_at
-        elif coming:
-            coming[0].acknowledged_at = deed.occurred_at
+        draft = begun[-1] if begun else coming[0] if coming else None
+        if draft is None or (draft.end and deed.occurred_at >= draft.end.at):
+            continue  # it was over: whoever took over later took over something else
+        draft.said.append(deed)
+        if _satisfies(deed, _rule(draft, deed)):
+            draft.acknowledged_at = deed.occurred_at
 
 
-def _takes(draft: Draft, deed: Deed) -> bool:
-    return any(
-        isinstance(rule.met_by, AckRule)
-        and deed.kind in {None, rule.kind}
-        and (deed.read_back is True or not rule.met_by.read_back)
+def _rule(draft: Draft, deed: Deed) -> AckRule | None:
+    found = (
+        rule.met_by
         for rule in draft.opening.deadlines
+        if isinstance(rule.met_by, AckRule) and deed.kind in {None, rule.kind}
+    )
+    return next(found, None)
+
+
+def _satisfies(deed: Deed, rule: AckRule | None) -> bool:
+    if rule is None or deed.type != ACCEPTED_TYPE:
+        return False
+    whole = not rule.complete or not _missing(deed)
+    return whole and (deed.read_back is True or not rule.read_back)
+
+
+def _missing(deed: Deed) -> tuple[str, ...]:
+    return tuple(item for item in CHECKLIST if item not in (deed.checklist or ()))
+
+
+def state(draft: Draft) -> Handoff:
+    """How the handoff stands: the last word counts, an acceptance for good."""
+    if not draft.said:
+        return Handoff(OFFERED, draft.start.at, arrived_at=draft.arrived_at)
+    last = draft.said[-1]
+    accepted = draft.acknowledged_at is not None
+    checked = last.checklist is not None
+    return Handoff(
+        state=ACCEPTED if accepted else _STATES[last.type],
+        at=last.occurred_at,
+        checked=checked,
+        missing=_missing(last) if checked else (),
+        arrived_at=draft.arrived_at,
+    )
+
+
+def responsible(
+    draft: Draft, deadlines: Iterable[PlannedDeadline], closed_at: datetime | None
+) -> tuple[Span, ...]:
+    """Who is responsible from the discharge or transfer on, until the case is closed."""
+    opened_at = draft.start.at
+    kinds = {rule.kind for rule in draft.opening.deadlines if isinstance(rule.met_by, AckRule)}
+    if not kinds:
+        return responsibility.spans(responsibility.TEAM, (), opened_at, closed_at)
+    owed = [
+        one for one in deadlines if one.kind in kinds and not (one.settled and one.settled[0] == "waived")
+    ]
+    said = [(deed.occurred_at, responsibility.SENDER) for deed in draft.said if deed.type == DECLINED_TYPE]
+    if draft.acknowledged_at:
+        said.append((draft.acknowledged_at, responsibility.RECEIVER))
+    return responsibility.of_handoff(
+        said,
+        opened_at=opened_at,
+        closed_at=closed_at,
+        due_at=min((one.due_at for one in owed), default=None),
+        arrived_at=draft.arrived_at,
+    )
+
+
+def arrived(draft: Draft, stays: Iterable[Stay]) -> datetime | None:
+    """When the patient was admitted at another facility after this discharge to one, as far as its feed is ours.
+
+    That ends the time in which nobody has the patient. It acknowledges nothing: the clinical handoff is owed all the same.
+    """
+    if draft.opening.episode != FACILITY_HANDOFF:
+        return None
+    until = draft.end.at if draft.end else None
+    begun = (
+        stay.admitted_at
+        for stay in stays
+        if stay.inpatient and stay.state in _HERE and stay.facility != draft.stay.facility and not stay.gap
+    )
+    return min(
+        (at for at in begun if at and at >= draft.start.at and (not until or at <= until)), default=None
     )
 
 

@@ -115,6 +115,10 @@ class Deed(Struct, frozen=True, gc=False, omit_defaults=True):
     owner: str | None = None
     review_at: datetime | None = None
     assessment: Assessment | None = None
+    clinician: bool = False
+    callback: bool = False
+    red_flag: bool = False
+    checklist: tuple[str, ...] | None = None
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -175,11 +179,42 @@ class PlannedReadmission(Struct, frozen=True, gc=False, omit_defaults=True):
     notice: bool = True
 
 
+class Notice(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Something someone must hear of at once; see `schemas.transitions.Notice`. A plan may leave `ended_at` open."""
+
+    notice_id: UUID
+    kind: str
+    severity: str
+    at: datetime
+    known_at: datetime
+    ended: str | None = None
+    ended_at: datetime | None = None
+
+
+class Handoff(Struct, frozen=True, gc=False, omit_defaults=True):
+    """How a handoff stands; see `schemas.transitions.Handoff`."""
+
+    state: str
+    at: datetime
+    checked: bool = False
+    missing: tuple[str, ...] = ()
+    arrived_at: datetime | None = None
+
+
+class Span(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Who is responsible from `since` until `until` (None: for good); see `schemas.transitions.Span`."""
+
+    party: str
+    since: datetime
+    until: datetime | None = None
+
+
 class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     """An episode that ought to exist. `anchor` is empty for a discharge, the event key of a move for a handoff.
 
     `closed` holds (reason, instant) where it has ended. `opens_at` is set where nothing was said of the
-    destination: the episode waits until then for a word, unless it is open already.
+    destination: the episode waits until then for a word, unless it is open already. `said` are the actions that
+    were found to speak of this handoff.
     """
 
     visit_id: UUID
@@ -197,6 +232,10 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     opens_at: datetime | None = None
     programme: Programme | None = None
     lace: Lace | None = None
+    notices: tuple[Notice, ...] = ()
+    handoff: Handoff | None = None
+    responsibility: tuple[Span, ...] = ()
+    said: frozenset[str] = frozenset()
 
 
 class Plan(Struct, frozen=True, gc=False):
@@ -257,3 +296,6 @@ class EpisodeRow(Struct, gc=False, omit_defaults=True):
     known_at: datetime
     revision: int
     deadlines: dict[str, DeadlineRow]
+    notices: tuple[Notice, ...] = ()
+    handoff: Handoff | None = None
+    responsibility: tuple[Span, ...] = ()

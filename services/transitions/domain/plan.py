@@ -6,11 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.reference.facilities import Facilities
-from services.transitions.domain import episodes, handoff, readmission
-from services.transitions.domain.deadline import learned_at, plan_deadline
-from services.transitions.domain.episodes import GONE, Circumstances, Draft
+from services.transitions.domain import episodes, handoff, notices, readmission
+from services.transitions.domain.deadline import call_backs, learned_at, plan_deadline
+from services.transitions.domain.episodes import DISCHARGE, GONE, Circumstances, Draft
 from services.transitions.domain.meant import misdirected
-from services.transitions.domain.model import Deed, Plan, PlannedEpisode, PlannedReadmission, Stay
+from services.transitions.domain.model import Deed, Notice, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.risk import assess
 from services.transitions.domain.work import Work, work_on
@@ -72,6 +72,7 @@ def _plan_group(
         if mine:
             for draft in mine:
                 draft.risk = assess.risk_of(draft, whose)
+                draft.arrived_at = handoff.arrived(draft, stays)
             mine.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
             planned += _with_deeds(
                 mine, [deed for deed in deeds if deed.root_id == root], given.protocol, verdicts
@@ -90,9 +91,6 @@ def _with_deeds(
     if deeds:
         handoff.acknowledge(drafts, deeds, protocol.engine.ack_lead)
         waived = handoff.waivers(drafts, deeds)
-        for draft in drafts:
-            if draft.end and draft.acknowledged_at and draft.acknowledged_at >= draft.end.at:
-                draft.acknowledged_at = None  # it was over: whoever took over later took over something else
     return [
         _episode(
             draft,
@@ -100,6 +98,7 @@ def _with_deeds(
             {kind: at for (m, kind), at in waived.items() if m == n},
             protocol,
             verdicts,
+            notices.of_draft(drafts, n, deeds),
         )
         for n, draft in enumerate(drafts)
     ]
@@ -111,10 +110,14 @@ def _episode(
     waived: dict[str, datetime],
     protocol: Protocol,
     verdicts: Sequence[tuple[UUID, PlannedReadmission]],
+    told: tuple[Notice, ...],
 ) -> PlannedEpisode:
     stay, end, taken = draft.stay, draft.end, draft.acknowledged_at
-    rules = [rule for rule in draft.opening.deadlines if rule.complexity in {None, work.judged.level}]
+    chosen = [rule for rule in draft.opening.deadlines if rule.complexity in {None, work.judged.level}]
+    rules = [rule for rule in chosen if not rule.opened_by]
     deadlines = tuple(plan_deadline(rule, draft, work, waived.get(rule.kind), protocol) for rule in rules)
+    if len(rules) < len(chosen) and work.contacts:
+        deadlines += call_backs(chosen, draft, work, waived, protocol)
     closed = ("completed", taken) if taken else (end.reason, end.at) if end else None
     return PlannedEpisode(
         visit_id=stay.visit_id,
@@ -132,6 +135,10 @@ def _episode(
         opens_at=draft.opens_at,
         programme=draft.risk.programme,
         lace=draft.risk.lace,
+        notices=told,
+        handoff=None if draft.opening.episode == DISCHARGE else handoff.state(draft),
+        responsibility=handoff.responsible(draft, deadlines, closed[1] if closed else None),
+        said=frozenset(deed.action_id for deed in draft.said),
     )
 
 

@@ -84,18 +84,30 @@ class WarningRule(Struct, frozen=True, gc=False):
 
 
 class ContactRule(Struct, frozen=True, gc=False):
-    """Which conversations count, and after how many separate tries in vain the duty counts as attempted."""
+    """Which conversations count, and after how many separate tries in vain the duty counts as attempted.
+
+    `clinician`: only those that a clinician held.
+    """
 
     outcomes: frozenset[str]
     channels: frozenset[str]
     no_attempt: frozenset[str]
     attempts: int = 0
+    clinician: bool = False
 
 
 class AckRule(Struct, frozen=True, gc=False):
-    """The receiver takes over; `read_back` asks that it was repeated back (Joint Commission PC.02.02.01 EP 2)."""
+    """The receiver takes over; `read_back` asks that it was repeated back (Joint Commission PC.02.02.01 EP 2).
+
+    `complete` asks for every item of the checklist too; else what is missing is shown, and satisfies.
+    """
 
     read_back: bool = True
+    complete: bool = False
+
+
+class ArrivalRule(Struct, frozen=True, gc=False):
+    """The patient is admitted at another facility whose feed we read."""
 
 
 class ActionRule(Struct, frozen=True, gc=False):
@@ -115,17 +127,19 @@ class DeadlineRule(Struct, frozen=True, gc=False):
 
     `severity` is that of a miss while the risk is high or unknown; `low_risk` that of a patient known to be
     at low risk, `elsewhere` that in a unit the facility does not page for. None: no difference.
-    `complexity`: owed only where medical decision making is of this complexity.
+    `complexity`: owed only where medical decision making is of this complexity. `opened_by`: owed only from when a
+    call asked for it.
     """
 
     kind: str
     due: Due
     severity: str
-    met_by: ContactRule | AckRule | ActionRule
+    met_by: ContactRule | AckRule | ActionRule | ArrivalRule
     warnings: tuple[WarningRule, ...] = ()
     low_risk: str | None = None
     elsewhere: str | None = None
     complexity: str | None = None
+    opened_by: str | None = None
 
 
 class Complexity(Struct, frozen=True, gc=False):

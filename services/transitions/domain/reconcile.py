@@ -12,6 +12,7 @@ from services.transitions.domain.identity import episode_id
 from services.transitions.domain.model import (
     DeadlineRow,
     EpisodeRow,
+    Notice,
     Plan,
     PlannedEpisode,
     PlannedReadmission,
@@ -120,6 +121,9 @@ def _void(row: EpisodeRow, patient_id: UUID, moment: Moment) -> EpisodeRow:
         readmission=None,
         known_at=moment.arrival,
         deadlines=deadlines,
+        notices=(),
+        handoff=None,
+        responsibility=(),
     )
 
 
@@ -141,7 +145,8 @@ def _episode(
         same = (row.status, row.close_reason) == (status, reason)
         known = row.known_at if same else moment.arrival
     readmission = _readmission(row.readmission if row else None, planned.readmission, moment)
-    if row is not None and _taken_back(row.readmission, readmission):
+    notices = _notices(row.notices if row else (), planned.notices, moment)
+    if row is not None and (_taken_back(row.readmission, readmission) or _fewer(row.notices, notices)):
         known = moment.arrival
     deadlines: dict[str, DeadlineRow] = {}
     for deadline in planned.deadlines:
@@ -174,7 +179,28 @@ def _episode(
         known_at=known,
         revision=row.revision if row else 0,
         deadlines=deadlines,
+        notices=notices,
+        handoff=planned.handoff,
+        responsibility=planned.responsibility,
     )
+
+
+def _notices(old: tuple[Notice, ...], new: tuple[Notice, ...], moment: Moment) -> tuple[Notice, ...]:
+    """Say of those that ended by themselves when that came to light, once."""
+    if not new:
+        return ()
+    ended = {notice.notice_id: notice.ended_at for notice in old if notice.ended}
+    return tuple(
+        replace(notice, ended_at=ended.get(notice.notice_id) or moment.arrival)
+        if notice.ended and notice.ended_at is None
+        else notice
+        for notice in new
+    )
+
+
+def _fewer(old: tuple[Notice, ...], new: tuple[Notice, ...]) -> bool:
+    """Whether something that somebody heard of was taken back."""
+    return bool({notice.notice_id for notice in old} - {notice.notice_id for notice in new})
 
 
 def _taken_back(old: PlannedReadmission | None, new: PlannedReadmission | None) -> bool:

@@ -105,10 +105,12 @@ class ContactFile(_Part):
     channels: Annotated[frozenset[Channel], Field(min_length=1)]
     attempts: Annotated[int, Field(ge=0, le=10)] = 0
     no_attempt: frozenset[Outcome] = frozenset()
+    clinician: bool = False
 
 
 class AckFile(_Part):
     read_back: bool = True
+    checklist: Literal["shown", "complete"] = "shown"
 
 
 class ActionFile(_Part):
@@ -121,26 +123,34 @@ class MetByFile(_OneOf):
     contact: ContactFile | None = None
     acknowledgement: AckFile | None = None
     action: ActionFile | None = None
+    arrival: Literal[True] | None = None
 
-    def build(self) -> rules.ContactRule | rules.AckRule | rules.ActionRule:
+    def build(self) -> rules.ContactRule | rules.AckRule | rules.ActionRule | rules.ArrivalRule:
         if self.action is not None:
             return rules.ActionRule(self.action.type, self.action.specialty, self.action.from_day)
+        if self.arrival:
+            return rules.ArrivalRule()
         if self.contact is None:
-            return rules.AckRule((self.acknowledgement or AckFile()).read_back)
-        said = self.contact
-        return rules.ContactRule(
-            frozenset(said.outcomes), frozenset(said.channels), frozenset(said.no_attempt), said.attempts
-        )
+            said = self.acknowledgement or AckFile()
+            return rules.AckRule(said.read_back, complete=said.checklist == "complete")
+        return rules.ContactRule(**self.contact.model_dump())
 
 
 class DeadlineFile(_Part):
     complexity: Literal["moderate", "high"] | None = None
+    opened_by: Literal["call"] | None = None
     due: DueFile
     met_by: MetByFile
     severity: Level
     severity_low_risk: Level | None = None
     severity_elsewhere: Level | None = None
     warnings: tuple[WarningFile, ...] = ()
+
+    @model_validator(mode="after")
+    def _asked_for(self) -> Self:
+        if self.opened_by and (self.met_by.contact is None or self.due.with_visit):
+            raise ValueError("is opened by a call: let it be met by a contact, and due on a clock of its own")
+        return self
 
     def build(self, kind: str, others: Mapping[str, "DeadlineFile"]) -> rules.DeadlineRule:
         return rules.DeadlineRule(
@@ -152,6 +162,7 @@ class DeadlineFile(_Part):
             low_risk=self.severity_low_risk,
             elsewhere=self.severity_elsewhere,
             complexity=self.complexity,
+            opened_by=self.opened_by,
         )
 
 
