@@ -18,6 +18,7 @@ from tests.transitions.domain.builders import (
 
 HOME = {"discharge": ["call_72h", "tcm_contact", "pcp_notify", "visit_14d", "med_rec"]}
 HANDOFF = {"facility_handoff": ["handoff_ack_facility"]}
+SEVERE = ("N18.6",)
 CALL_ONLY = {"discharge": ["call_72h"]}
 NOTICE = {"discharge": ["pcp_notify"]}
 NOTHING: dict[str, list[str]] = {}
@@ -91,10 +92,13 @@ def test_a_repeated_report_does_not_close_what_is_open() -> None:
 
 
 def test_a_confirmed_destination_pages_again() -> None:
-    """Unknown becomes home: the same deadlines, no longer provisional."""
-    story = Story().hears("2026-01-09 15:00", a_stay(discharged="2026-01-09 15:00", to="??"))
+    """Unknown becomes home: the same deadlines, no longer provisional; the risk is high."""
+    story = Story().hears(
+        "2026-01-09 15:00", a_stay(discharged="2026-01-09 15:00", to="??", diagnoses=SEVERE)
+    )
     story.hears(
-        "2026-01-10 09:00", a_stay(discharged="2026-01-09 15:00", disposition_learned="2026-01-10 09:00")
+        "2026-01-10 09:00",
+        a_stay(discharged="2026-01-09 15:00", disposition_learned="2026-01-10 09:00", diagnoses=SEVERE),
     )
     call = story.deadline("call_72h")
     assert (call.provisional, call.severity, call.revision, call.learned_at) == (
