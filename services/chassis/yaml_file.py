@@ -130,7 +130,7 @@ def _fault(content: Content, error: ErrorDetails, sentence: Sentence, whole: str
     keys: Keys = error["loc"]
     of_key = keys[-1:] == ("[key]",)
     keys = keys[:-1] if of_key else keys
-    if of_key or error["type"] == "invalid_key":
+    if error["type"] == "invalid_key" or (of_key and error["type"] == "string_type"):
         said = "holds a word that is no text to YAML, as NO, 012 and dates are none; write it in quotes"
         line = content.fault(keys, said).line
         return Fault(said, content.path, line, dotted(keys[:-1]) or whole)

@@ -1,84 +1,176 @@
-"""Read a protocol of care from its file, once at start, into what the plan reads; knows nothing of patients."""
+"""Protocols of care by name and version: from their files, once, into what the plan reads; knows nothing of patients."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
 
-import yaml
-from pydantic import ValidationError
+from msgspec.structs import replace
 
+from services.chassis.yaml_file import Fault
 from services.transitions.domain.calendar import federal_holidays
 from services.transitions.domain.protocol import Protocol
+from services.transitions.protocol_file import VERSIONED, ProtocolError, Written, load_file
+from services.transitions.protocols import faults
+from services.transitions.protocols.faults import Wrong
+from services.transitions.protocols.layer import LayerFile
 from services.transitions.protocols.shape import FasterFile, ProtocolFile
+
+__all__ = ["DEFAULT", "SHIPPED", "Library", "ProtocolError", "load_protocol"]
 
 SHIPPED = Path(__file__).with_name("protocols")
 DEFAULT = "transitions-of-care"
-
-Shape = TypeVar("Shape", ProtocolFile, FasterFile)
-
-
-class ProtocolError(ValueError):
-    """The protocol cannot be used; the text says where and what to do."""
+LAYERED = "+"
 
 
-def load_protocol(name: str = DEFAULT, folder: Path | None = None) -> Protocol:
-    """Read `protocols/<name>.yaml` of the configuration folder, else the shipped protocol of that name.
+def load_protocol(label: str = DEFAULT, folder: Path | None = None) -> Protocol:
+    """A protocol by its label; `folder` is that of the configuration. See `Library`."""
+    return Library(folder).protocol(label)
 
-    A file that says `extends` is another protocol with some spans changed; one step only.
+
+class Library:
+    """The protocol files of a configuration folder's `protocols/`, and those that are shipped.
+
+    A label is NAME or NAME@VERSION, with layers behind it: `transitions-of-care@2+paediatric@1`. NAME is the
+    file NAME.yaml, the site's before the shipped one; an older version lies beside it as NAME@VERSION.yaml.
+    A file that says `extends` is another protocol with some spans changed, one step only, and has its versions.
     """
-    federal_holidays(2026)  # the library reads its tables at first use: here, not in the first patient's plan
-    path, said = _read(name, folder)
-    if "extends" not in said:
-        return _checked(path, ProtocolFile, said).build()
-    faster = _checked(path, FasterFile, said)
-    base_path, base = _read(faster.extends, folder)
-    if "extends" in base:
-        raise ProtocolError(f"{path.name}: extends: {base_path.name} extends another itself; name that one")
-    whole = _checked(base_path, ProtocolFile, base)
+
+    def __init__(self, folder: Path | None = None) -> None:
+        federal_holidays(
+            2026
+        )  # the library reads its tables at first use: here, not in the first patient's plan
+        own = folder / "protocols" if folder else None
+        self.folders = [place for place in (own, SHIPPED) if place is not None]
+        self._known: dict[str, Protocol] = {}
+
+    def protocol(self, label: str) -> Protocol:
+        """The protocol of this label; raises ProtocolError with all that is wrong."""
+        if label not in self._known:
+            self._known[label] = self._composed(label)
+        return self._known[label]
+
+    def kept(self, label: str) -> Protocol:
+        """The same for a label that an episode keeps; one of 0.1.0 names no version, and means the oldest there is."""
+        if VERSIONED in label:
+            return self.protocol(label)
+        base = self._extended(label) or label
+        found = [path.stem for place in self.folders for path in place.glob(f"{base}{VERSIONED}*.yaml")]
+        versions = [
+            int(stem.partition(VERSIONED)[2]) for stem in found if stem.partition(VERSIONED)[2].isdigit()
+        ]
+        return self.protocol(f"{label}{VERSIONED}{min(versions)}" if versions else label)
+
+    def _composed(self, label: str) -> Protocol:
+        first, *others = label.split(LAYERED)
+        name, base = self._whole(first)
+        layers = []
+        for other in others:
+            written = self._written(other)
+            if not isinstance(written.said, LayerFile):
+                raise ProtocolError([Fault(f"is no layer; name it before the first {LAYERED}", written.path)])
+            _refuse(written, faults.contradictions_of_layer(written.said, base))
+            layers.append(written.said.build(base))
+        protocol = base.build()
+        for layer in layers:
+            more = frozenset(rule.kind for rule in layer.adds.get("unknown", ()))
+            protocol = replace(protocol, unknown_kinds=protocol.unknown_kinds | more)
+        own = f"{name}{VERSIONED}{base.version}"
+        return replace(
+            protocol,
+            name=name,
+            label=LAYERED.join([own, *(layer.label for layer in layers)]),
+            layers=tuple(layers),
+        )
+
+    def _whole(self, label: str) -> tuple[str, ProtocolFile]:
+        """The name and the content of a protocol, with the spans that a file of this name changes."""
+        name, _, version = label.partition(VERSIONED)
+        written = self._written(name if self._extended(name) else label)
+        if isinstance(written.said, LayerFile):
+            raise ProtocolError(
+                [
+                    Fault(
+                        f"is a layer; name a protocol before it, as in {DEFAULT}{LAYERED}{name}", written.path
+                    )
+                ]
+            )
+        if isinstance(written.said, ProtocolFile):
+            _refuse(written, faults.contradictions(written.said))
+            return written.said.name, written.said
+        base = self._written(
+            f"{written.said.extends}{VERSIONED}{version}" if version else written.said.extends
+        )
+        if not isinstance(base.said, ProtocolFile):
+            raise ProtocolError(
+                [
+                    written.content.fault(
+                        ("extends",), f"names {base.path.name}, which is no whole protocol; name one"
+                    )
+                ]
+            )
+        _refuse(base, faults.contradictions(base.said))
+        return name, _faster(written, written.said, base.said)
+
+    def _extended(self, name: str) -> str | None:
+        """The protocol that the file of this name extends, if it does."""
+        path = self._path(name)
+        said = None if path is None else load_file(path).said
+        return said.extends if isinstance(said, FasterFile) else None
+
+    def _written(self, label: str) -> Written:
+        name, _, version = label.partition(VERSIONED)
+        _named(label, name, version)
+        path = self._path(f"{name}{VERSIONED}{version}") if version else None
+        written = load_file(path) if path else None
+        if written is None and (plain := self._plain(name, version)):
+            written = plain
+        if written is None:
+            sentence = "is not there; put it into protocols/ of the configuration, or name another"
+            file = f"{label}.yaml" if version else f"{name}.yaml"
+            raise ProtocolError([Fault(sentence, Path(file))])
+        return written
+
+    def _plain(self, name: str, version: str) -> Written | None:
+        """NAME.yaml, the site's first; where a version is asked for, the one that has it."""
+        for place in self.folders:
+            path = place / f"{name}.yaml"
+            if path.exists():
+                written = load_file(path)
+                if not version or (
+                    not isinstance(written.said, FasterFile) and str(written.said.version) == version
+                ):
+                    return written
+        return None
+
+    def _path(self, stem: str) -> Path | None:
+        paths = (place / f"{stem}.yaml" for place in self.folders)
+        return next((path for path in paths if path.exists()), None)
+
+
+def _named(label: str, name: str, version: str) -> None:
+    if not name.replace("-", "").replace("_", "").isalnum() or not (
+        version.isdigit() or VERSIONED not in label
+    ):
+        raise ProtocolError(
+            [Fault(f"protocol {label!r} is no name; write the file's name without folder and ending")]
+        )
+
+
+def _refuse(written: Written, wrongs: Iterator[Wrong]) -> None:
+    found = written.faults(wrongs)
+    if found:
+        raise ProtocolError(found)
+
+
+def _faster(written: Written, faster: FasterFile, whole: ProtocolFile) -> ProtocolFile:
+    """The protocol with other spans; only what runs on a watch can run faster."""
     engine = whole.engine.model_copy(update={str(key): span for key, span in faster.engine.items()})
     deadlines = dict(whole.deadlines)
+    wrongs = []
     for kind, span in faster.elapsed.items():
         if kind not in deadlines or deadlines[kind].due.elapsed is None:
-            raise ProtocolError(
-                f"{path.name}: elapsed.{kind}: runs on no watch in {base_path.name}; leave it out"
-            )
+            wrongs.append(Wrong(("elapsed", kind), f"runs on no watch in {faster.extends}; leave it out"))
+            continue
         due = deadlines[kind].due.model_copy(update={"elapsed": span})
         deadlines[kind] = deadlines[kind].model_copy(update={"due": due})
-    return whole.model_copy(update={"name": path.stem, "engine": engine, "deadlines": deadlines}).build()
-
-
-def _read(name: str, folder: Path | None) -> tuple[Path, dict[str, Any]]:
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise ProtocolError(f"protocol {name!r}: is no name; write the file's name without folder and ending")
-    places = [place / f"{name}.yaml" for place in (folder and folder / "protocols", SHIPPED) if place]
-    path = next((place for place in places if place.exists()), None)
-    if path is None:
-        raise ProtocolError(
-            f"{name}.yaml: is not there; put it into protocols/ of the configuration, or name another"
-        )
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "the file"
-        raise ProtocolError(f"{path.name}: {where} is not readable YAML; correct it") from None
-    if not isinstance(said, dict):
-        raise ProtocolError(f"{path.name}: holds no keys; begin with `name:` and `version:`")
-    return path, said
-
-
-def _checked(path: Path, shape: type[Shape], said: dict[str, Any]) -> Shape:
-    try:
-        return shape.model_validate(said)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        steps = [str(step) for step in first["loc"] if not str(step).endswith("File") and step != "[key]"]
-        key = "".join(f"{'.' if n else ''}{step}" for n, step in enumerate(steps)) or "the file"
-        raise ProtocolError(f"{path.name}: {key}: {_advice(first['type'], first['msg'])}") from None
-
-
-def _advice(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing; write it"
-    if kind == "extra_forbidden":
-        return "is not known; remove it or correct its spelling"
-    return message.removeprefix("Value error, ")
+    _refuse(written, iter(wrongs))
+    return whole.model_copy(update={"engine": engine, "deadlines": deadlines})

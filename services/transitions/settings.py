@@ -19,5 +19,7 @@ class Settings(ServiceSettings):
         """The protocol and the facilities, read once at start."""
         try:
             return Rules(load_protocol(self.protocol, self.config_dir), load_facilities(self.config_dir))
-        except (ProtocolError, FacilitiesError) as error:
+        except ProtocolError as error:
+            raise SettingsError([str(fault) for fault in error.faults]) from None
+        except FacilitiesError as error:
             raise SettingsError([f"{error}."]) from None

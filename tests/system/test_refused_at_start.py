@@ -64,7 +64,7 @@ STARTS = {
         "notifications", "ca_file that does not hold certificates", files={"contacts.yaml": MAIL % "ca_file: a.pem"}
     ),
     "a protocol with a span that is none": Start(
-        "transitions", "ours.yaml: elapsed.call_72h",
+        "transitions", "ours.yaml, line 2: elapsed.call_72h is no duration",
         files={"protocols/ours.yaml": "extends: transitions-of-care\nelapsed: {call_72h: three days}\n"},
         settings={"BATON_PROTOCOL": "ours"},
     ),

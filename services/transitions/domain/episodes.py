@@ -11,9 +11,6 @@ from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import UNKNOWN, Opening, Protocol
 from services.transitions.domain.risk.model import UNKNOWN_RISK, Risk
 
-OPENS_ON_DISCHARGE = frozenset({"inpatient", "observation"})
-"""CPT 99495 names inpatient and observation stays as origins; an emergency visit alone is none."""
-
 GONE = frozenset({"cancelled", "folded"})
 DISCHARGE, FACILITY_HANDOFF = "discharge", "facility_handoff"
 """Kinds of episodes that a discharge opens; see `schemas.transitions.EpisodeKind`."""
@@ -110,12 +107,13 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     A death at or before the discharge makes it a discharge of the dead, whatever PV1-36 says.
     """
     left, died = left_at(stay), given.died_at
-    if left is None or stay.care_class not in OPENS_ON_DISCHARGE or (died and died <= left):
-        return None
-    opening = given.protocol.opening(stay.disposition_category)
-    if opening is None:
+    if left is None or (died and died <= left):
         return None
     facility, engine = given.facilities.of(stay.facility), given.protocol.engine
+    day = calendar.local_date(left, facility.tz)
+    opening = given.protocol.opening(stay, facility, day)
+    if opening is None:
+        return None
     learned = stay.discharge_learned_at or stay.learned_at
     settled = (stay.settle_from or learned) + engine.settle_window
     unsaid = (stay.disposition_category or UNKNOWN) == UNKNOWN and not stay.disposition_stated
@@ -136,7 +134,7 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
         draft.may_end(died, "died", "void", by=died)
     if back:
         draft.may_end(max(back[0], left), "readmitted", "superseded", by=max(given.as_of, back[1], learned))
-    window = calendar.local_date(left, facility.tz) + timedelta(days=engine.window_days)
+    window = day + timedelta(days=engine.window_days)
     draft.may_end(calendar.end_of_day(window, facility.tz), "window_ended", "void", by=given.as_of)
     return draft
 

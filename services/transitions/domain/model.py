@@ -31,6 +31,7 @@ class Diagnosis(Struct, frozen=True, gc=False, omit_defaults=True):
 class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     """One visit, as far as follow-up depends on it. Instants are UTC; see `schemas.encounters.Visit`.
 
+    `age` is in whole years on the day of discharge, `age_in_year` that reached by 31 December of it.
     `aliases` are the other numbers of its patient, merged away or of other authorities.
     """
 
@@ -74,6 +75,8 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     death_at: datetime | None = None
     death_learned_at: datetime | None = None
     aliases: tuple[str, ...] = ()
+    age: int | None = None
+    age_in_year: int | None = None
 
 
 class Assessment(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -1,12 +1,17 @@
 """A protocol of care as the plan reads it: which stay opens what, owed by when; knows nothing of its file."""
 
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from schemas.reference.facilities import Facility
+from services.transitions.domain.model import Stay
 from services.transitions.domain.risk.rules import RiskRules
 
 UNKNOWN = "unknown"
+OPENS_ON_DISCHARGE = frozenset({"inpatient", "observation"})
+"""CPT 99495 names inpatient and observation stays as origins; an emergency visit alone is none."""
 
 
 class Elapsed(Struct, frozen=True, gc=False):
@@ -158,6 +163,50 @@ class Opening(Struct, frozen=True, gc=False):
     raised: bool = False
 
 
+class Population(Struct, frozen=True, gc=False):
+    """For whom a layer is: everything that is said must hold; of facility types and services one is enough.
+
+    Ages are whole years on the day of discharge, `min_age_in_year` those reached by 31 December. Where a
+    birth date is unknown no condition on age holds. `discharged_by` is the last (month, day) of a discharge.
+    """
+
+    min_age: int | None = None
+    max_age: int | None = None
+    min_age_in_year: int | None = None
+    discharged_by: tuple[int, int] | None = None
+    inpatient: bool | None = None
+    facility_types: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+
+    def has(self, stay: Stay, facility: Facility, day: date) -> bool:
+        """Whether a stay that ended on this local day belongs to it."""
+        named = facility.type in self.facility_types or stay.hospital_service in self.services
+        return (
+            (named or not (self.facility_types or self.services))
+            and (self.min_age is None or (stay.age is not None and stay.age >= self.min_age))
+            and (self.max_age is None or (stay.age is not None and stay.age <= self.max_age))
+            and (
+                self.min_age_in_year is None
+                or (stay.age_in_year is not None and stay.age_in_year >= self.min_age_in_year)
+            )
+            and (self.discharged_by is None or (day.month, day.day) <= self.discharged_by)
+            and (self.inpatient is None or stay.inpatient is self.inpatient)
+        )
+
+
+class Layer(Struct, frozen=True, gc=False):
+    """What a protocol owes to some patients besides (`adds`, by category), and what it does not (`not_owed`).
+
+    `opens_after` are care classes that it follows up beside those of the protocol.
+    """
+
+    label: str
+    population: Population
+    adds: dict[str, tuple[DeadlineRule, ...]]
+    not_owed: frozenset[str]
+    opens_after: frozenset[str]
+
+
 class Engine(Struct, frozen=True, gc=False):
     """Spans that belong to no single deadline."""
 
@@ -171,10 +220,15 @@ class Engine(Struct, frozen=True, gc=False):
 
 
 class Protocol(Struct, frozen=True, gc=False):
-    """A whole protocol. `risk` is how LACE and programme are judged. `dispositions` maps a destination category to what opens, None where nothing does."""
+    """A whole protocol. `risk` is how LACE and programme are judged.
+
+    `label` names it with its version and its layers: what an episode keeps of it. `dispositions` maps a
+    destination category to what opens, None where nothing does.
+    """
 
     name: str
     version: int
+    label: str
     engine: Engine
     dispositions: dict[str, Opening | None]
     transfer: Opening | None
@@ -182,14 +236,23 @@ class Protocol(Struct, frozen=True, gc=False):
     complexity: Complexity
     risk: RiskRules = RiskRules()
 
-    @property
-    def label(self) -> str:
-        """What an episode keeps of the protocol it was opened under."""
-        return f"{self.name}@{self.version}"
+    layers: tuple[Layer, ...] = ()
 
-    def opening(self, category: str | None) -> Opening | None:
-        """What a discharge to this category opens; a category never heard of is as good as unknown."""
-        try:
-            return self.dispositions[category or UNKNOWN]
-        except KeyError:
-            return self.dispositions[UNKNOWN]
+    def opening(self, stay: Stay, facility: Facility, day: date) -> Opening | None:
+        """What the discharge of this stay opens, on a local day; an unknown category is as good as `unknown`."""
+        category = stay.disposition_category or UNKNOWN
+        if category not in self.dispositions:
+            category = UNKNOWN
+        opening = self.dispositions[category]
+        if not self.layers:
+            return opening if stay.care_class in OPENS_ON_DISCHARGE else None
+        mine = [layer for layer in self.layers if layer.population.has(stay, facility, day)]
+        if stay.care_class not in OPENS_ON_DISCHARGE and not any(
+            stay.care_class in layer.opens_after for layer in mine
+        ):
+            return None
+        if opening is None or not mine:
+            return opening
+        dropped = frozenset[str]().union(*(layer.not_owed for layer in mine))
+        rules = (*opening.deadlines, *(rule for layer in mine for rule in layer.adds.get(category, ())))
+        return replace(opening, deadlines=tuple(rule for rule in rules if rule.kind not in dropped))

@@ -1,5 +1,7 @@
 """From a visit as admissions tells it to a stay: only what follow-up depends on."""
 
+from datetime import date, datetime
+
 from schemas.encounters import EncounterEvent, Visit
 from services.transitions.domain.model import Diagnosis, Move, Stay
 
@@ -57,8 +59,21 @@ def stay_of(event: EncounterEvent) -> Stay:
         language=patient.language,
         death_at=death.at if death else None,
         death_learned_at=death.learned_at if death else None,
+        age=_age(patient.birth_date, visit.discharged_at),
+        age_in_year=(
+            visit.discharged_at.year - patient.birth_date.year
+            if patient.birth_date and visit.discharged_at
+            else None
+        ),
         aliases=tuple(one.id for one in patient.identifiers if one.id != patient.number),
     )
+
+
+def _age(born: date | None, at: datetime | None) -> int | None:
+    """Whole years; a birth date itself is nothing that follow-up keeps."""
+    if born is None or at is None:
+        return None
+    return at.year - born.year - ((at.month, at.day) < (born.month, born.day))
 
 
 def _diagnoses(visit: Visit) -> tuple[Diagnosis, ...]:

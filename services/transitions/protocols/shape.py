@@ -27,14 +27,16 @@ Span = Annotated[timedelta, BeforeValidator(_span), Field(ge=timedelta(0))]
 Level = Literal["P1", "P2", "P3", "P4"]
 Channel = Literal["phone", "secure_message", "in_person", "other"]
 Outcome = Literal["reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier"]
+Version = Annotated[int, Field(ge=1)]
+WholeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _OneOf(_Part):
+class _OneOf(Part):
     """A mapping of which exactly one key is given, whatever stands in `_beside`."""
 
     _beside: ClassVar[frozenset[str]] = frozenset()
@@ -100,7 +102,7 @@ class WarningFile(_OneOf):
         return rules.WarningRule(when, self.severity, self.unless_attempted, self.unless_booked)
 
 
-class ContactFile(_Part):
+class ContactFile(Part):
     outcomes: Annotated[frozenset[Outcome], Field(min_length=1)]
     channels: Annotated[frozenset[Channel], Field(min_length=1)]
     attempts: Annotated[int, Field(ge=0, le=10)] = 0
@@ -108,12 +110,12 @@ class ContactFile(_Part):
     clinician: bool = False
 
 
-class AckFile(_Part):
+class AckFile(Part):
     read_back: bool = True
     checklist: Literal["shown", "complete"] = "shown"
 
 
-class ActionFile(_Part):
+class ActionFile(Part):
     type: Literal["pcp_notified", "visit_completed", "medications_reconciled"]
     specialty: Name | None = None
     from_day: Annotated[int, Field(ge=0, le=366)] = 0
@@ -136,7 +138,7 @@ class MetByFile(_OneOf):
         return rules.ContactRule(**self.contact.model_dump())
 
 
-class DeadlineFile(_Part):
+class DeadlineFile(Part):
     complexity: Literal["moderate", "high"] | None = None
     opened_by: Literal["call"] | None = None
     due: DueFile
@@ -166,7 +168,7 @@ class DeadlineFile(_Part):
         )
 
 
-class OpeningFile(_Part):
+class OpeningFile(Part):
     opens: Literal["discharge", "facility_handoff", "unit_handoff"]
     deadlines: tuple[Name, ...]
     provisional: bool = False
@@ -177,7 +179,16 @@ class OpeningFile(_Part):
         return rules.Opening(self.opens, chosen, self.provisional, self.raised)
 
 
-class EngineFile(_Part):
+def _nothing(value: object) -> object:
+    if value is None:
+        raise ValueError("says nothing; write `none` where nothing is owed")
+    return None if value == "none" else value
+
+
+Opens = Annotated[OpeningFile | None, BeforeValidator(_nothing)]
+
+
+class EngineFile(Part):
     settle_window: Span
     attempt_gap: Span
     ed_to_ip_gap: Span
@@ -187,67 +198,45 @@ class EngineFile(_Part):
     readmission_days: Annotated[int, Field(ge=1, le=366)]
 
 
-class ComplexityFile(_Part):
+class ComplexityFile(Part):
     high_lace: Annotated[int, Field(ge=0, le=20)] = 10
     high_programmes: frozenset[Name] = frozenset({"case_management"})
 
 
-class ProtocolFile(_Part):
+class ProtocolFile(Part):
     """The shape of a whole protocol."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    version: Annotated[int, Field(ge=1)]
+    name: WholeName
+    version: Version
     engine: EngineFile
     complexity: ComplexityFile = ComplexityFile()
     deadlines: Annotated[dict[Name, DeadlineFile], Field(min_length=1)]
     risk: RiskFile = RiskFile()
     programme: ProgrammeFile = ProgrammeFile()
-    transfers: OpeningFile | Literal["none"]
-    dispositions: dict[Name, OpeningFile | Literal["none"]]
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.dispositions.get(rules.UNKNOWN, "none") == "none":
-            raise ValueError("opens nothing for `unknown` dispositions; say what is owed while nobody knows")
-        openings = {
-            "transfers": self.transfers,
-            **{f"dispositions.{k}": v for k, v in self.dispositions.items()},
-        }
-        for where, opening in openings.items():
-            for kind in opening.deadlines if isinstance(opening, OpeningFile) else ():
-                if kind not in self.deadlines:
-                    raise ValueError(
-                        f"names in {where} the deadline {kind}, which it does not define; define it"
-                    )
-        for kind, deadline in self.deadlines.items():
-            for visit in deadline.due.with_visit or ():
-                of_days = self.deadlines[visit].due if visit in self.deadlines else None
-                if of_days is None or (of_days.business_days, of_days.end_of_day) == (None, None):
-                    raise ValueError(
-                        f"lets {kind} be due with {visit}, which is no deadline of days; name one that is"
-                    )
-        return self
+    transfers: Opens
+    dispositions: dict[Name, Opens]
 
     def build(self) -> rules.Protocol:
         known = {kind: deadline.build(kind, self.deadlines) for kind, deadline in self.deadlines.items()}
         dispositions = {
-            category: None if opening == "none" else opening.build(known)
+            category: opening.build(known) if opening else None
             for category, opening in self.dispositions.items()
         }
         unknown = dispositions[rules.UNKNOWN]
         return rules.Protocol(
             name=self.name,
             version=self.version,
+            label=f"{self.name}@{self.version}",
             engine=rules.Engine(**self.engine.model_dump()),
             risk=RiskRules(self.risk.build(), self.programme.build()),
             dispositions=dispositions,
-            transfer=None if self.transfers == "none" else self.transfers.build(known),
+            transfer=self.transfers.build(known) if self.transfers else None,
             unknown_kinds=frozenset(rule.kind for rule in unknown.deadlines) if unknown else frozenset(),
             complexity=rules.Complexity(self.complexity.high_lace, self.complexity.high_programmes),
         )
 
 
-class FasterFile(_Part):
+class FasterFile(Part):
     """The same protocol with other spans."""
 
     extends: str
