@@ -42,6 +42,7 @@ def holidays_between(after: date, until: date, closures: frozenset[date] = froze
     return tuple(day for day in days if day.weekday() < 5 and not is_business_day(day, closures))
 
 
+@lru_cache(maxsize=16384)
 def local_date(instant: datetime, zone: ZoneInfo) -> date:
     return instant.astimezone(zone).date()
 

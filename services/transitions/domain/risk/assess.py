@@ -69,6 +69,8 @@ def risk_of(draft: Draft, whose: Person) -> Risk:
 def _chain(stay: Stay, whose: Person) -> list[Stay]:
     """The stays that ended in a transfer to the next, this one last."""
     found = [stay]
+    if stay.visit_id not in whose.before:
+        return found
     stays = {each.visit_id: each for each in whose.history.stays}
     while (before := whose.before.get(found[0].visit_id)) and before[1] == CHAIN and before[0] in stays:
         found.insert(0, stays[before[0]])

@@ -21,6 +21,9 @@ def findings_over_time(
 
     An answer given too long before the discharge holds no more; the later one to a question replaces the earlier.
     """
+    deeds = [deed for deed in deeds if deed.assessment is not None]
+    if not deeds:
+        return []
     day = local_date(at, zone)
     fresh = months_before(day, rules.assessment_months)
     lasting = months_before(day, rules.sdoh_months)

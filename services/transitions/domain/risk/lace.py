@@ -86,6 +86,7 @@ def acute(admission_type: str | None, *, emergency_phase: bool) -> bool | None:
     return False if admission_type in _NOT_ACUTE else None
 
 
+@lru_cache(maxsize=4096)
 def months_before(day: date, months: int) -> date:
     """The same day so many calendar months earlier, or the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)

@@ -1,7 +1,8 @@
 """Case management or care coordination: the criteria, which are met, not met or unknown, and what follows from them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -68,8 +69,9 @@ class Judgement(Struct, frozen=True, gc=False):
     notes: tuple[str, ...]
 
 
+@lru_cache(maxsize=8192)
 def judge(
-    coded: Iterable[Meaning | None],
+    coded: tuple[Meaning | None, ...],
     before: Background,
     answers: Findings,
     rules: ProgrammeRules,
@@ -210,7 +212,7 @@ def _judged(
     for when, those in asked:
         if when <= known:
             answers = those
-    return judge([each.meaning for each in coded if each.stands(known)], before, answers, rules, lists)
+    return judge(tuple(each.meaning for each in coded if each.stands(known)), before, answers, rules, lists)
 
 
 def _many(chronic: set[str], rules: ProgrammeRules, lists: Conditions) -> bool:
