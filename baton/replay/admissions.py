@@ -80,6 +80,7 @@ class Admissions:
         self._roots: dict[RootKey, Root] = {}
         self._root_of: dict[UUID, Root] = {}
         self._joins: defaultdict[UUID, dict[tuple[str, UUID], tuple[UUID, UUID, Join]]] = defaultdict(dict)
+        self._roots_under: defaultdict[RootKey, dict[UUID, None]] = defaultdict(dict)
         self._moves: defaultdict[RootKey, list[tuple[UUID, AccountMove]]] = defaultdict(list)
         self._visits_of: defaultdict[UUID, dict[UUID, tuple[Root, VisitRow]]] = defaultdict(dict)
         self._events: set[str] = set()
@@ -105,6 +106,8 @@ class Admissions:
         for event, identifier, root in kept:
             if root is not None:
                 root.told.append((identifier.patient_id if identifier else None, event))
+                if (account := ledger.root_key(event, event.account)) is not None:
+                    self._roots_under[account][root.root_id] = None
                 if identifier is not None and event.trigger != "A31":
                     spoken = record_key(event), identifier.patient_id
                     root.reporter = max(root.reporter or spoken, spoken)
@@ -166,11 +169,7 @@ class Admissions:
             to = self._identifier(event, event.patient)
             if moved is not None and account is not None and to is not None:
                 self._moves[account].append((to.patient_id, moved))
-                for who in (to, self._identifier(event, event.prior_patient)):
-                    if who is not None:
-                        concerned |= {
-                            root.root_id: root for root, _ in self._visits_of[who.survivor_id].values()
-                        }
+                concerned |= {root_id: self._root_of[root_id] for root_id in self._roots_under[account]}
         return concerned
 
     # --- persons ----------------------------------------------------------------------------------------------

@@ -60,10 +60,15 @@ def root_key(event: AdtEvent, key: VisitKey | None) -> RootKey | None:
     return (event.feed + "!test" if event.test else event.feed, key.authority, key.number)
 
 
+def account_text(account: VisitKey) -> str:
+    """An account of a feed in one text."""
+    return f"{account.authority}\x1f{account.number}"
+
+
 async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Kept]:
     """Give every event the surrogates of its identifier and its visit number, and of those it speaks of besides."""
     patients: set[PatientKey] = set()
-    roots: set[RootKey] = set()
+    roots: dict[RootKey, str | None] = {}
     asked = []
     alone = False
     for event_id, event in events:
@@ -71,18 +76,32 @@ async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Ke
         alone = alone or bool(related) or moved is not None
         own = own_key(event, event.patient) if event.patient else None
         enterprise = own_key(event, event.enterprise) if event.enterprise else None
-        left = own_key(event, event.prior_patient) if moved and event.prior_patient else None
         root = root_key(event, event.visit)
         ends = [(fact, root_key(event, fact.retired), root_key(event, fact.surviving)) for fact in related]
-        patients.update(key for key in (own, enterprise, left) if key is not None)
+        patients.update(key for key in (own, enterprise) if key is not None)
         patients.update(key for fact in merges for key in (fact.retired, fact.surviving))
-        roots.update(key for key in (root, *(end for _, *pair in ends for end in pair)) if key is not None)
-        asked.append((event_id, event, own, enterprise, root, merges, ends, moved, left))
+        for key in (end for _, *pair in ends for end in pair):
+            if key is not None:
+                roots.setdefault(key, None)
+        account = None
+        if root is not None:
+            account = account_text(event.account) if event.account and event.account != event.visit else None
+            if roots.get(root) is None:
+                roots[root] = account
+        asked.append((event_id, event, own, enterprise, root, account, merges, ends, moved))
     await store.share_joining(db, alone=alone)
     patient_ids = await store.resolve_patients(db, patients) if patients else {}
-    root_ids = await store.resolve_roots(db, roots) if roots else {}
-    if len(patient_ids) < len(patients) or len(root_ids) < len(roots):
+    found = await store.resolve_roots(db, roots) if roots else {}
+    if len(patient_ids) < len(patients) or len(found) < len(roots):
         raise SetGrewError(set())
+    others = {
+        (root[0], account, found[root][0])
+        for _, _, _, _, root, account, *_ in asked
+        if root is not None and account is not None and account != found[root][1]
+    }
+    if others:
+        await store.insert_accounts(db, others)
+    root_ids = {key: root_id for key, (root_id, _) in found.items()}
     return [
         Kept(
             event,
@@ -92,9 +111,9 @@ async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Ke
             patient_ids[enterprise] if enterprise else None,
             tuple((fact, patient_ids[fact.retired], patient_ids[fact.surviving]) for fact in merges),
             tuple((fact, root_ids[one], root_ids[other]) for fact, one, other in ends if one and other),
-            (moved, patient_ids[own], patient_ids[left] if left else None) if moved and own else None,
+            (moved, patient_ids[own]) if moved and own else None,
         )
-        for event_id, event, own, enterprise, root, merges, ends, moved, left in asked
+        for event_id, event, own, enterprise, root, _, merges, ends, moved in asked
     ]
 
 
@@ -105,10 +124,8 @@ async def hold(db: Db, kept: Sequence[Kept], wanted: set[UUID]) -> Held:
     if any(one.merges for one in kept):
         patients |= await people.closure(db, {end for one in kept for _, *pair in one.merges for end in pair})
     roots = {one.root_id for one in kept if one.root_id}
-    movers = {end for one in kept if one.moved for end in one.moved[1:] if end is not None}
-    if movers:
-        patients |= movers
-        roots |= await store.roots_of_patients(db, movers)
+    if moved := {(_feed(one.event), account_text(one.moved[0].account)) for one in kept if one.moved}:
+        roots |= await store.roots_of_accounts(db, moved)
     roots, tied = await _related(db, roots | {end for one in kept for _, *pair in one.joins for end in pair})
     held = await store.lock_set(db, patients, roots)
     await store.lock_patients(db, held)
@@ -139,7 +156,7 @@ async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds) -> int:
         await store.insert_merges(db, merges)
     if related := [(one.event_id, *join) for one in kept for join in one.joins]:
         await store.insert_joins(db, related)
-    if moves := [(one.event_id, _feed(one.event), *one.moved[:2]) for one in kept if one.moved]:
+    if moves := [(one.event_id, _feed(one.event), *one.moved) for one in kept if one.moved]:
         await store.insert_moves(db, moves)
     members = await store.members(db, held.patients)
     said = people.hear(kept, members)

@@ -25,12 +25,12 @@ SELECT p.patient_id, p.authority, p.type, p.number
 FROM given g JOIN admissions.patient p USING (authority, type, number);
 
 -- name: resolve_roots
--- Find the surrogate of each visit number, making those never seen.
+-- Find the surrogate of each visit number, making those never seen; and the account it was first told under.
 WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS g (feed, authority, number)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS g (feed, authority, number, account)
 ), made AS (
-    INSERT INTO admissions.visit_root (root_id, feed, authority, number)
-    SELECT encode(substr(sha256(k.key || said.it), 1, 16), 'hex')::uuid, g.feed, g.authority, g.number
+    INSERT INTO admissions.visit_root (root_id, feed, authority, number, account)
+    SELECT encode(substr(sha256(k.key || said.it), 1, 16), 'hex')::uuid, g.feed, g.authority, g.number, g.account
     FROM given g
     CROSS JOIN admissions.id_key k
     CROSS JOIN LATERAL convert_to(ARRAY['visit', g.feed, g.authority, g.number]::text, 'UTF8') said (it)
@@ -40,11 +40,11 @@ WITH given AS (
     )
     ORDER BY g.feed, g.authority, g.number
     ON CONFLICT ON CONSTRAINT visit_root_key DO NOTHING
-    RETURNING root_id, feed, authority, number
+    RETURNING root_id, feed, authority, number, account
 )
-SELECT root_id, feed, authority, number FROM made
+SELECT root_id, feed, authority, number, account FROM made
 UNION ALL
-SELECT r.root_id, r.feed, r.authority, r.number
+SELECT r.root_id, r.feed, r.authority, r.number, r.account
 FROM given g JOIN admissions.visit_root r USING (feed, authority, number);
 
 -- name: share_joining
@@ -59,10 +59,17 @@ SELECT pg_advisory_xact_lock(hashtextextended('admissions.joining', 0));
 -- Visit numbers by their surrogates.
 SELECT root_id, feed, authority, number FROM admissions.visit_root WHERE root_id = ANY($1::uuid[]);
 
--- name: roots_of_patients
--- The numbers of the visits that belong to these identifiers' persons.
-SELECT DISTINCT v.root_id FROM admissions.patient p JOIN admissions.visit v ON v.patient_id = p.survivor_id
-WHERE p.patient_id = ANY($1::uuid[]);
+-- name: insert_accounts
+-- Keep accounts that a visit was told under besides the first.
+INSERT INTO admissions.visit_account (feed, account, root_id)
+SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::uuid[])
+ON CONFLICT ON CONSTRAINT visit_account_pkey DO NOTHING;
+
+-- name: roots_of_accounts
+-- The numbers of the visits that were ever told under these accounts.
+SELECT r.root_id FROM unnest($1::text[], $2::text[]) AS n (feed, account) JOIN admissions.visit_root r USING (feed, account)
+UNION
+SELECT v.root_id FROM unnest($1::text[], $2::text[]) AS n (feed, account) JOIN admissions.visit_account v USING (feed, account);
 
 -- name: insert_joins
 -- Keep merges and re-labels of visits not yet known.

@@ -1,6 +1,6 @@
 """What admissions keeps in Postgres: one typed function a statement; the caller opens the transaction."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -41,7 +41,7 @@ class Kept:
     enterprise_id: UUID | None = None
     merges: tuple[tuple[MergeFact, UUID, UUID], ...] = ()
     joins: tuple[tuple[Join, UUID, UUID], ...] = ()
-    moved: tuple[AccountMove, UUID, UUID | None] | None = None
+    moved: tuple[AccountMove, UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,36 @@ async def resolve_patients(db: Db, keys: Collection[PatientKey]) -> dict[Patient
     return {PatientKey(row["authority"], row["type"], row["number"]): row["patient_id"] for row in rows}
 
 
-async def resolve_roots(db: Db, keys: Collection[RootKey]) -> dict[RootKey, UUID]:
-    """Give each of these (different) visit numbers its surrogate. May lack one that is just being made."""
+async def resolve_roots(
+    db: Db, accounts: Mapping[RootKey, str | None]
+) -> dict[RootKey, tuple[UUID, str | None]]:
+    """Give each visit number its surrogate, and the account it was first told under; those given are for new ones.
+
+    May lack one that is just being made.
+    """
     rows = await db.fetch(
         SQL["resolve_roots"],
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [key[2] for key in keys],
+        [key[0] for key in accounts],
+        [key[1] for key in accounts],
+        [key[2] for key in accounts],
+        list(accounts.values()),
     )
-    return {(row["feed"], row["authority"], row["number"]): row["root_id"] for row in rows}
+    return {(row[1], row[2], row[3]): (row[0], row[4]) for row in rows}
+
+
+async def insert_accounts(db: Db, told: Collection[tuple[str, str, UUID]]) -> None:
+    """Keep (feed, account, visit number) besides the first account of each."""
+    await db.execute(
+        SQL["insert_accounts"], [one[0] for one in told], [one[1] for one in told], [one[2] for one in told]
+    )
+
+
+async def roots_of_accounts(db: Db, accounts: Collection[tuple[str, str]]) -> set[UUID]:
+    """The numbers of all visits ever told under these accounts (feed, account)."""
+    rows = await db.fetch(
+        SQL["roots_of_accounts"], [feed for feed, _ in accounts], [account for _, account in accounts]
+    )
+    return {row["root_id"] for row in rows}
 
 
 async def lock_set(db: Db, patients: Iterable[UUID], roots: Iterable[UUID]) -> set[UUID]:
@@ -149,11 +170,6 @@ def _member(row: asyncpg.Record) -> Member:
 async def roots(db: Db, ids: Iterable[UUID]) -> dict[UUID, RootKey]:
     """Visit numbers by their surrogates."""
     return {row[0]: (row[1], row[2], row[3]) for row in await db.fetch(SQL["roots"], list(ids))}
-
-
-async def roots_of_patients(db: Db, patients: Iterable[UUID]) -> set[UUID]:
-    """The numbers of all visits of these persons."""
-    return {row["root_id"] for row in await db.fetch(SQL["roots_of_patients"], list(patients))}
 
 
 async def insert_joins(db: Db, joins: Sequence[tuple[UUID, Join, UUID, UUID]]) -> None:

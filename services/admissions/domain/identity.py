@@ -118,7 +118,7 @@ def joined(
             key = parent[key]
         return key
 
-    for fact in sorted(facts, key=lambda each: (each.order, each.event_id)):
+    for fact in sorted(facts, key=lambda each: (each.order, each.event_id, each.retired)):
         if fact.retired == fact.surviving:
             refused.append((fact, INTO_ITSELF))
         elif fact.retired in parent:

@@ -89,7 +89,7 @@ def groups(facts: Sequence[Join], events: Mapping[VisitKey, Sequence[AdtEvent]])
     heads, refused = joined(valid)
     void = {id(fact) for fact, _ in refused}
     renamed: dict[VisitKey, VisitKey] = {}
-    for fact in sorted(valid, key=lambda each: (each.order, each.event_id)):
+    for fact in sorted(valid, key=lambda each: (each.order, each.event_id, each.retired)):
         if fact.renames and id(fact) not in void and fact.surviving not in renamed:
             before = any(order_key(event) < fact.order for event in events.get(fact.surviving, ()))
             if not before:
