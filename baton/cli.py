@@ -6,7 +6,21 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from baton.commands import census, dlq, feed, feeds, later, simulate, story, system, upkeep, users, worklist
+from baton.commands import (
+    audit,
+    census,
+    dlq,
+    feed,
+    feeds,
+    later,
+    protocols,
+    simulate,
+    story,
+    system,
+    upkeep,
+    users,
+    worklist,
+)
 from baton.trouble import Trouble
 
 ABOUT = """\
@@ -26,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     tree.add_argument("--version", action="store_true", help="print the version and end")
     commands = tree.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (system, feed, feeds, census, story, dlq, simulate, worklist, users, upkeep, later):
+    for module in (system, feed, feeds, census, story, dlq, simulate, worklist, users, upkeep, audit, protocols, later):
         module.register(commands)
     return tree
 

@@ -9,6 +9,9 @@ from baton.trouble import Misuse
 PROCESSES = ("admissions", "mllp", "transitions", "deadlines", "notifications", "worklist")
 """What `baton up` starts; each serves HTTP on a port of its own, in this order."""
 
+RUNNABLE = (*PROCESSES, "auditor")
+"""What `baton run` runs. The auditor has its nightly work beside a hospital's system; elsewhere `baton audit run` does."""
+
 
 def choose_mllp_port() -> int:
     """Give the port that BATON_MLLP_PORT names, or a free one."""

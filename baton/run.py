@@ -16,6 +16,7 @@ APPS = {
     "deadlines": "services.transitions.app:build_deadlines",
     "notifications": "services.notifications.app:build",
     "worklist": "services.worklist.app:build",
+    "auditor": "services.auditor.app:build",
 }
 
 

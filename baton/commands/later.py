@@ -11,10 +11,6 @@ if TYPE_CHECKING:
 
 
 def register(tree: "Tree") -> None:
-    protocols = group(tree, "protocols", "see what a protocol would do before it does (not yet)")
-    _later(protocols, "check", "baton protocols check", "check protocol files")
-    audit = group(tree, "audit", "compare what was alerted with what should have been (not yet)")
-    _later(audit, "run", "baton audit run", "run the audit")
     for name, about in (
         ("pause", "hold notifications for a planned downtime"),
         ("resume", "end a pause early"),

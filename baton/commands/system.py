@@ -5,7 +5,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from baton.commands import add, instant, json_flag
-from baton.ports import PROCESSES
+from baton.ports import RUNNABLE
 from baton.trouble import Misuse
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def register(tree: "Tree") -> None:
     )  # fmt: skip
     run = add(
         tree, "run", _run, "run one process: what a container runs",
-        more=f"PROCESS is one of {', '.join(PROCESSES)}. Settings come from the environment, and\n"
+        more=f"PROCESS is one of {', '.join(RUNNABLE)}. Settings come from the environment, and\n"
         "the addresses, where it does not name them, from $BATON_HOME/run.json.",
         problem="the process ended by an error",
     )  # fmt: skip
@@ -63,8 +63,8 @@ def _up(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.process not in PROCESSES:
-        raise Misuse(f"There is no process {args.process}; there are {', '.join(PROCESSES)}.")
+    if args.process not in RUNNABLE:
+        raise Misuse(f"There is no process {args.process}; there are {', '.join(RUNNABLE)}.")
     from baton.run import run
 
     return run(args.process)

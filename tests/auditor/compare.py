@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 PROTOCOL = yaml.safe_load((files("services.transitions.protocols") / "transitions-of-care.yaml").read_text())
 FACILITIES = Facilities.shipped()
 LATE = "late_known"
-NOT_FOLLOWED = tuple(f"{kind}_" for kind in Protocol(PROTOCOL).not_followed())
+FOLLOWED = Protocol(PROTOCOL).alerts() | {LATE}
 
 
 def differences(lines: list[replay.Line], until: datetime, outcome: dict[str, Any]) -> list[str]:
@@ -52,7 +52,7 @@ def alerted(outcome: dict[str, Any]) -> list[Row]:
     return _rows(
         (a["kind"], a["visit"], a["index_visit"], a["raised_at"], a["status"], a["ended_at"])
         for a in outcome["alerts"]
-        if not a["kind"].startswith(NOT_FOLLOWED)
+        if a["kind"] in FOLLOWED
     )
 
 

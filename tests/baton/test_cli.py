@@ -11,10 +11,11 @@ from baton.cli import main, parser
 LANDED = (
     "up", "run", "status", "clock", "send", "act", "normalize", "replay", "outcome", "why", "migrate", "republish",
     "refold", "schemas export", "schemas check", "simulate", "dlq list", "dlq show", "dlq retry", "dlq discard",
-    "topics", "rewind", "feeds check", "feeds try", "worklist link", "users hash", "users check",
+    "topics", "rewind", "feeds check", "feeds try", "worklist link", "users hash", "users check", "audit run",
+    "protocols check",
 )  # fmt: skip
 LATER = (
-    "protocols check", "audit run", "pause notifications --for 1h",
+    "pause notifications --for 1h",
     "resume notifications", "oncall test",
 )  # fmt: skip
 

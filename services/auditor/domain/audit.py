@@ -24,18 +24,30 @@ def audit(
     until: datetime,
 ) -> list[Expected]:
     """Give every alert there should have been by `until`, those that ended too."""
+    alerts, late = apart(messages, actions, protocol, facilities, until)
+    return alerts + grouped(late)
+
+
+def apart(
+    messages: Iterable[tuple[datetime, Feed, bytes]],
+    actions: Iterable[tuple[datetime, Mapping[str, Any]]],
+    protocol: Mapping[str, Any],
+    facilities: Facilities,
+    until: datetime,
+) -> tuple[list[Expected], list[Expected]]:
+    """The same, with what stood on the lists of late items not yet put together: one of each duty."""
     rules = Protocol(protocol)
     read_ones = [read(at, feed, raw, facilities) for at, feed, raw in messages]
     said = [each for each in read_ones if each is not None and each.arrived <= until]
     done = deeds(((at, data) for at, data in actions if at <= until), numbers(said), rules.clock_skew)
-    found: list[Expected] = []
+    alerts: list[Expected] = []
     late: list[Expected] = []
     for theirs, their_deeds in families(said, done):
         line = Timeline(rules, facilities)
         line.run(theirs, their_deeds, until)
-        found += line.alerts
+        alerts += line.alerts
         late += line.late
-    return found + grouped(late)
+    return alerts, late
 
 
 def numbers(messages: Iterable[Message]) -> dict[str, list[Known]]:

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from services.auditor.domain.times import business_day, day_of, midnight_ending, on_the_wall, span
 
+READMISSION = "readmission_detected"
+_RULE = frozenset({"due", "met_by", "severity", "severity_elsewhere", "severity_low_risk", "warnings"})
 _DUE = frozenset({"elapsed", "business_days", "end_of_day"})
 _MET_BY = frozenset({"contact", "acknowledgement", "action"})
 _WARNED = frozenset({"before_due", "after_start", "business_day", "at", "severity", "unless_attempted"})
@@ -43,7 +45,7 @@ class Protocol:
         rule = self.rule(kind)
         warned = {key for said in rule.get("warnings", ()) for key in said}
         return (
-            "complexity" not in rule
+            set(rule) <= _RULE
             and set(rule["due"]) <= _DUE
             and set(rule["met_by"]) <= _MET_BY
             and warned <= _WARNED
@@ -52,6 +54,13 @@ class Protocol:
     def not_followed(self) -> list[str]:
         """The kinds that this audit says nothing about."""
         return sorted(kind for kind in self.data["deadlines"] if not self.followed(kind))
+
+    def alerts(self) -> frozenset[str]:
+        """The kinds of alerts that this audit speaks of, the list of late items apart."""
+        kinds = [kind for kind in self.data["deadlines"] if self.followed(kind)]
+        return frozenset(f"{kind}_{word}" for kind in kinds for word in ("missed", "due_soon")) | {
+            READMISSION
+        }
 
     def opens(self, category: str) -> Mapping[str, Any] | None:
         """What a discharge to this kind of destination opens; None where nothing is owed."""

@@ -28,6 +28,7 @@ class Expected:
     ended_at: datetime | None = None
     named: Key | None = None
     index: Key | None = None
+    duty: str = ""
     team: str = ""
 
 
@@ -168,7 +169,7 @@ class Timeline:
     def _expected(self, duty: Duty, kind: str, severity: str, now: datetime) -> Expected:
         return Expected(
             kind, duty.stay.number, None, severity, now,
-            named=duty.stay.key,
+            named=duty.stay.key, duty=duty.kind,
             team=self.facilities.of(duty.stay.facility).team,
         )  # fmt: skip
 
