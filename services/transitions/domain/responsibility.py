@@ -19,18 +19,12 @@ def spans(
     """
     if closed_at is not None and closed_at <= opened_at:
         return ()
-    party, since, found = first, opened_at, []
-    for at, to in sorted(changes, key=lambda change: change[0]):
-        if closed_at is not None and at >= closed_at:
-            break
-        if to != party:
-            if at > since:
-                found.append(Span(party, since, at))
-                since = at
-            party = to
-    if found and found[-1].party == party and found[-1].until == since:
-        last = found.pop()
-        since = last.since
+    latest = {max(at, opened_at): to for at, to in sorted(changes, key=lambda change: change[0])}
+    party, since, found = latest.pop(opened_at, first), opened_at, []
+    for at, to in latest.items():
+        if to != party and (closed_at is None or at < closed_at):
+            found.append(Span(party, since, at))
+            party, since = to, at
     found.append(Span(party, since, closed_at))
     return tuple(found)
 
