@@ -59,6 +59,20 @@ class Library:
         ]
         return self.protocol(f"{label}{VERSIONED}{min(versions)}" if versions else label)
 
+    def faults(self, written: Written, over: str) -> list[Fault]:
+        """Contradictions and holes of one file; a layer is looked at over the protocol of that label."""
+        said = written.said
+        if isinstance(said, ProtocolFile):
+            return written.faults([*faults.contradictions(said), *faults.holes(said)])
+        try:
+            if isinstance(said, FasterFile):
+                self._extending(written, said, "")
+                return []
+            _, base = self._whole(over.split(LAYERED, maxsplit=1)[0])
+        except ProtocolError as error:
+            return list(error.faults)
+        return written.faults([*faults.contradictions_of_layer(said, base), *faults.holes_of_layer(said)])
+
     def _composed(self, label: str) -> Protocol:
         first, *others = label.split(LAYERED)
         name, base = self._whole(first)
@@ -96,9 +110,10 @@ class Library:
         if isinstance(written.said, ProtocolFile):
             _refuse(written, faults.contradictions(written.said))
             return written.said.name, written.said
-        base = self._written(
-            f"{written.said.extends}{VERSIONED}{version}" if version else written.said.extends
-        )
+        return name, self._extending(written, written.said, version)
+
+    def _extending(self, written: Written, said: FasterFile, version: str) -> ProtocolFile:
+        base = self._written(f"{said.extends}{VERSIONED}{version}" if version else said.extends)
         if not isinstance(base.said, ProtocolFile):
             raise ProtocolError(
                 [
@@ -108,7 +123,7 @@ class Library:
                 ]
             )
         _refuse(base, faults.contradictions(base.said))
-        return name, _faster(written, written.said, base.said)
+        return _faster(written, said, base.said)
 
     def _extended(self, name: str) -> str | None:
         """The protocol that the file of this name extends, if it does."""
