@@ -1,5 +1,6 @@
 """Two doors: visits from `adt.encounters` and actions from `care.actions`; each batch is one transaction."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,7 @@ from services.chassis import clock, marks, metrics
 from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
 from services.chassis.logs import get_logger
-from services.chassis.postgres import Db, transaction
+from services.chassis.postgres import Db, Pool, transaction
 from services.chassis.service import Service
 from services.transitions import store
 from services.transitions.domain.actions import Read, Refusal, read_action
@@ -28,6 +29,9 @@ CONSUMER = "transitions"
 WITHDRAWN = "action_withdrawn"
 FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
 """What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
+
+WORTH_PARTING = 200
+"""Visits in a batch from which on it is taken over in two transactions at once."""
 
 MOST_PARTITIONS = 100_000
 """More than any topic has: a row is kept for each."""
@@ -55,6 +59,13 @@ UNREADABLE = metrics.declare(
     "counter",
     "Records on adt.encounters that are no visit. Admissions wrote something this version cannot read.",
 )
+ALARMS = metrics.declare(
+    "baton_identity_alarms",
+    "gauge",
+    "Visits filed under somebody who had died before they began: two people under one number, or a death reported wrongly. "
+    "Every replica counts them all: take the largest, not the sum.",
+    ["kind"],
+)
 PLANNED = metrics.declare("baton_patients_planned_total", "counter", "Patients whose plan was made.")
 
 _RAISE_MARKS = """
@@ -74,10 +85,12 @@ class Doors:
     async def on_encounters(self, service: Service, records: list[Record]) -> None:
         """Take over newer visits, plan their patients anew, note how far admissions has read."""
         visits, told = self._read(service, records)
+        async with asyncio.TaskGroup() as lanes:
+            for lane in _lanes(visits):
+                lanes.create_task(self._take_all(service.pool, lane))
         async with transaction(service.pool) as db:
+            # Only now: what admissions had read by its mark is in the visits before it.
             await _raise_marks(db, told)
-            if visits:
-                await self._take(db, visits)
             await service.marks.write(db, records)
         service.registry.counter(PLANNED).inc(len(visits))
         if visits:
@@ -120,6 +133,10 @@ class Doors:
         self._unreadable += 1
         where = {"partition": record.partition, "offset": record.offset, "places": places}
         log.error("a record on adt.encounters is no visit", **where)
+
+    async def _take_all(self, pool: Pool, visits: dict[UUID, EncounterEvent]) -> None:
+        async with transaction(pool) as db:
+            await self._take(db, visits)
 
     async def _take(self, db: Db, visits: dict[UUID, EncounterEvent]) -> None:
         await store.share_binding(db)
@@ -266,6 +283,16 @@ class Doors:
         mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS) or NEVER
         as_of = dict.fromkeys(arrivals, mark)
         await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals)
+
+
+def _lanes(visits: dict[UUID, EncounterEvent]) -> list[dict[UUID, EncounterEvent]]:
+    """A large batch in two parts with different patients: while Postgres works for one, we work for the other."""
+    if len(visits) < WORTH_PARTING:
+        return [visits] if visits else []
+    lanes: list[dict[UUID, EncounterEvent]] = [{}, {}]
+    for visit_id, event in visits.items():
+        lanes[event.patient.patient_id.int % 2][visit_id] = event
+    return lanes
 
 
 def meant(said: Read, found: Mapping[str, Iterable[asyncpg.Record]]) -> set[UUID]:
