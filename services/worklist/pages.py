@@ -178,8 +178,8 @@ async def show_board(
         soon=pages_pictures.due_soon(board.next, look.now),
         firing=sum(1 for each in board.alerts if each.status == "firing"),
         parts=(
-            ("Overdue", board.overdue, "Nothing is overdue."),
-            ("Next", board.next, "Nothing falls due."),
+            ("Overdue", board.overdue, board.counts.overdue, "Nothing is overdue."),
+            ("Next", board.next, board.counts.total - board.counts.overdue, "Nothing falls due."),
         ),
         rows=BOARD_ROWS,
         initials=initials,
