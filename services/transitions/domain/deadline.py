@@ -41,6 +41,9 @@ def plan_deadline(
         done = draft.arrived_at
     else:
         done = done_at(rule.met_by, work, start)
+    if draft.under.moved_at:
+        said = calendar.say_instant(draft.under.moved_at, start.facility.tz)
+        because = f"{because}; under {draft.under.label} by a decision of {said}"
     learned = learned_at(rule, draft, protocol)
     if told_at and told_at > learned:
         learned = told_at
@@ -77,7 +80,7 @@ def call_backs(
         asking = contact.asked(rule.met_by, work.contacts)
         if asking is None:
             continue
-        start = Start(asking.occurred_at, "call that asked for it", draft.start.facility)
+        start = Start(asking.occurred_at, "request for a call back", draft.start.facility)
         from_then = structs.replace(draft, start=start, learned_at=asking.at, hold_until=None, page=True)
         since = structs.replace(work, contacts=contact.after(work.contacts, asking))
         waived_at = waived.get(rule.kind)

@@ -18,8 +18,8 @@ MOVED = a_stay(moves=(a_move("2026-01-06 10:10"),))
 NURSING_HOME = a_stay("N1", admitted="2026-01-09 20:30", at="SNF1")
 
 
-def a_decline(at: str, **more: object) -> Deed:
-    return a_deed("handoff_declined", at, **more)
+def a_decline(at: str) -> Deed:
+    return a_deed("handoff_declined", at)
 
 
 def told(found: Sequence[Span]) -> list[str]:
