@@ -41,9 +41,6 @@ def plan_deadline(
         done = draft.arrived_at
     else:
         done = done_at(rule.met_by, work, start)
-    if draft.under.moved_at:
-        said = calendar.say_instant(draft.under.moved_at, start.facility.tz)
-        because = f"{because}; under {draft.under.label} by a decision of {said}"
     learned = learned_at(rule, draft, protocol)
     if told_at and told_at > learned:
         learned = told_at
