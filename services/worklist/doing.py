@@ -7,7 +7,7 @@ from fastapi import Request
 
 from services.chassis.postgres import Db
 from services.worklist import acts
-from services.worklist.access import Action, Permission, User, record_action, refuse
+from services.worklist.access import Action, Permission, User, record_action, refuse, without_patients
 from services.worklist.acts import Place, Record
 from services.worklist.desk import Desk
 from services.worklist.sql import SQL
@@ -40,6 +40,8 @@ async def do(
         and await _entered_by(desk, user, said.get("id")) != user.name
     ):
         await refuse(request, Permission.WITHDRAW_ANY)
+    # The same key again is answered with what stood in its row the first time.
+    without_patients(request)
     record = _record(request, _AUDITED.get(kind, Action.CREATE), kind)
     return await acts.submit(desk, user.name, case, said, key=key, record=record)
 

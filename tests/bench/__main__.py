@@ -8,7 +8,7 @@ import traceback
 from importlib import import_module
 from importlib.util import find_spec
 
-NAMES = ("parse", "pipeline", "deadline_burst", "deadline_moves", "replay", "simulate", "mllp")
+NAMES = ("parse", "pipeline", "deadline_burst", "deadline_moves", "replay", "simulate", "mllp", "worklist")
 
 
 def landed() -> list[str]:
