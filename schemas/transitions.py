@@ -128,7 +128,8 @@ class Readmission(Message):
     """A later arrival of the same person, judged against the stay of this episode.
 
     `at` is the start of the new stay, `known_at` the arrival of what made it so; `notice` tells whether a
-    person should hear of it.
+    person should hear of it. `index_ama`: the patient had left against advice. `needs_review`: back on the same day at
+    the same place with a diagnosis that is not known: the two might be one stay.
     """
 
     visit_id: UUID
@@ -137,6 +138,7 @@ class Readmission(Message):
     known_at: Instant
     index_ama: bool = False
     notice: bool = True
+    needs_review: bool = False
 
 
 class Lace(Message):

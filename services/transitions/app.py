@@ -11,8 +11,9 @@ from services.chassis.counting import Count
 from services.chassis.metrics import OPEN_REJECTIONS
 from services.chassis.service import Service, Subscription
 from services.transitions import publish
-from services.transitions.consumer import Doors
+from services.transitions.consumer import ALARMS, Doors
 from services.transitions.deadlines import DEADLINES, HANDOFFS, UNOWNED, Firing
+from services.transitions.domain.readmission import AFTER_DEATH
 from services.transitions.settings import Settings
 from services.transitions.store import SQL
 
@@ -21,6 +22,7 @@ def build(settings: Settings) -> Service:
     """The process that plans."""
     doors = Doors(settings.rules())
     refused = Count(OPEN_REJECTIONS, SQL["count_open_rejections"], [topics.CARE_REJECTED])
+    alarms = Count(ALARMS, SQL["count_alarms"], [AFTER_DEATH])
     return Service(
         "transitions",
         settings,
@@ -35,7 +37,7 @@ def build(settings: Settings) -> Service:
                 [topics.CARE_ACTIONS], doors.on_actions, doors.refuse_action, group="transitions.actions"
             ),
         ],
-        loops=[refused.run],
+        loops=[refused.run, alarms.run],
         outlets=publish.outlets(),
         checks={"visits readable": lambda _: doors.check()},
     )

@@ -66,6 +66,13 @@ ALARMS = metrics.declare(
     "Every replica counts them all: take the largest, not the sum.",
     ["kind"],
 )
+ALARMS = metrics.declare(
+    "baton_identity_alarms",
+    "gauge",
+    "Visits filed under somebody who had died before they began: two people under one number, or a death reported wrongly. "
+    "Every replica counts them all: take the largest, not the sum.",
+    ["kind"],
+)
 PLANNED = metrics.declare("baton_patients_planned_total", "counter", "Patients whose plan was made.")
 
 _RAISE_MARKS = """

@@ -41,6 +41,7 @@ class Difference:
     timers: list[tuple[UUID, int, datetime]] = field(default_factory=list)
     acknowledged: dict[str | UUID, str] = field(default_factory=dict)
     readmissions: dict[UUID, list[tuple[UUID, UUID, str]]] = field(default_factory=dict)
+    alarms: dict[UUID, tuple[tuple[UUID, str], ...]] = field(default_factory=dict)
     answers: list[tuple[UUID, AnswerRow]] = field(default_factory=list)
 
 
@@ -67,7 +68,7 @@ async def replan(
         await store.upsert_deadlines(db, difference.deadlines, difference.acknowledged)
     if difference.answers:
         await store.upsert_answers(db, difference.answers)
-    await store.keep_readmissions(db, difference.readmissions)
+    await store.keep_judgements(db, difference.readmissions, difference.alarms)
     await store.rearm(db, difference.rearmed, difference.timers)
     return len(difference.episodes) + len(difference.deadlines)
 
@@ -98,6 +99,7 @@ def plan_one(
     out.readmissions[patient_id] = [
         (index, found.visit_id, found.verdict) for index, found in ought.readmissions
     ]
+    out.alarms[patient_id] = ought.alarms
     if holding.deeds:
         _answer(patient_id, holding, ought, arrival, out)
     out.rearmed.add(patient_id)

@@ -159,11 +159,17 @@ ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
     learned_at = excluded.learned_at, known_at = excluded.known_at, revision = excluded.revision
 WHERE excluded.revision > d.revision;
 
--- name: keep_readmissions
--- Note what later arrivals are taken for, where that has changed.
-UPDATE transitions.patient p SET readmissions = n.readmissions
-FROM unnest($1::uuid[], $2::text[]) AS n (patient_id, readmissions)
-WHERE p.patient_id = n.patient_id AND p.readmissions <> n.readmissions;
+-- name: keep_judgements
+-- Note what later arrivals are taken for, and visits that cannot be this person's, where that has changed.
+UPDATE transitions.patient p SET readmissions = n.readmissions, alarms = n.alarms
+FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (patient_id, readmissions, alarms)
+WHERE p.patient_id = n.patient_id AND (p.readmissions <> n.readmissions OR p.alarms <> n.alarms);
+
+-- name: count_alarms
+-- How many visits cannot be those of the person they are filed under, by why.
+SELECT said ->> 1 AS alarm, count(*) AS visits
+FROM transitions.patient, jsonb_array_elements(alarms::jsonb) AS said
+WHERE alarms <> '[]' GROUP BY 1;
 
 -- name: disarm
 -- Take away the timers of these deadlines or patients.

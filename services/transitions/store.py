@@ -328,10 +328,18 @@ async def upsert_deadlines(
     )  # fmt: skip
 
 
-async def keep_readmissions(db: Db, verdicts: dict[UUID, list[tuple[UUID, UUID, str]]]) -> None:
-    """Note for each patient every (earlier visit, later visit, verdict)."""
-    documents = [encode(said).decode() for said in verdicts.values()]
-    await db.execute(SQL["keep_readmissions"], list(verdicts), documents)
+async def keep_judgements(
+    db: Db,
+    verdicts: dict[UUID, list[tuple[UUID, UUID, str]]],
+    alarms: dict[UUID, tuple[tuple[UUID, str], ...]],
+) -> None:
+    """Note for each patient every (earlier visit, later visit, verdict) and every (visit, alarm)."""
+    await db.execute(
+        SQL["keep_judgements"],
+        list(verdicts),
+        [encode(said).decode() for said in verdicts.values()],
+        [encode(alarms.get(patient_id, ())).decode() for patient_id in verdicts],
+    )
 
 
 async def rearm(db: Db, subjects: Iterable[UUID], timers: Sequence[tuple[UUID, int, datetime]]) -> None:

@@ -172,7 +172,10 @@ class PlannedDeadline(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class PlannedReadmission(Struct, frozen=True, gc=False, omit_defaults=True):
-    """The later stay that counts against this episode's stay, and what it is taken for."""
+    """The later stay that counts against this episode's stay, and what it is taken for.
+
+    `needs_review`: with a diagnosis that is not known, the two might be one stay.
+    """
 
     visit_id: UUID
     verdict: str
@@ -180,6 +183,7 @@ class PlannedReadmission(Struct, frozen=True, gc=False, omit_defaults=True):
     known_at: datetime
     index_ama: bool = False
     notice: bool = True
+    needs_review: bool = False
 
 
 class Notice(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -242,11 +246,15 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Plan(Struct, frozen=True, gc=False):
-    """Everything one patient is owed. `replan_at` is the next instant at which the plan changes by itself."""
+    """Everything one patient is owed. `replan_at` is the next instant at which the plan changes by itself.
+
+    `alarms` are visits that cannot be this person's, each with a word for why: `admitted_after_death`.
+    """
 
     episodes: tuple[PlannedEpisode, ...] = ()
     readmissions: tuple[tuple[UUID, PlannedReadmission], ...] = ()
     replan_at: datetime | None = None
+    alarms: tuple[tuple[UUID, str], ...] = ()
 
 
 class DeadlineRow(Struct, gc=False, omit_defaults=True):

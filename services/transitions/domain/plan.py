@@ -38,14 +38,16 @@ def plan(
     planned: list[PlannedEpisode] = []
     judged: list[tuple[UUID, PlannedReadmission]] = []
     turns: list[datetime] = []
+    alarms: list[tuple[UUID, str]] = []
     for live in (True, False):
         group = [stay for stay in stays if stay.live is live]
         if group:
             given = Circumstances(protocol, facilities, as_of, readmission.death_of(group))
-            _plan_group(group, done, given, planned, judged, turns)
+            alarms += _plan_group(group, done, given, planned, judged, turns)
     planned.sort(key=lambda episode: (episode.opened_at, str(episode.visit_id), episode.kind, episode.anchor))
     judged.sort(key=lambda pair: (pair[1].at, str(pair[0]), str(pair[1].visit_id)))
-    return Plan(tuple(planned), tuple(judged), min((at for at in turns if at > as_of), default=None))
+    replan_at = min((at for at in turns if at > as_of), default=None)
+    return Plan(tuple(planned), tuple(judged), replan_at, tuple(sorted(alarms)))
 
 
 def _plan_group(
@@ -55,7 +57,7 @@ def _plan_group(
     planned: list[PlannedEpisode],
     judged: list[tuple[UUID, PlannedReadmission]],
     turns: list[datetime],
-) -> None:
+) -> list[tuple[UUID, str]]:
     stays = [stay for stay in stays if stay.state not in GONE]
     history = readmission.History(stays, given)
     verdicts = history.verdicts()
@@ -78,6 +80,7 @@ def _plan_group(
                 mine, [deed for deed in deeds if deed.root_id == root], given.protocol, verdicts
             )
             turns += [at for draft in mine if not draft.acknowledged_at for at in draft.turns]
+    return history.alarms()
 
 
 def _with_deeds(

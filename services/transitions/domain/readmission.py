@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from schemas.reference.conditions import meaning, plain
 from services.transitions.domain import calendar
 from services.transitions.domain.episodes import Circumstances, left_at
@@ -16,6 +18,9 @@ CHAIN = "transfer_chain"
 COMBINED = "same_day_combined"
 ED_REVISIT = "ed_revisit"
 OBS_REVISIT = "obs_revisit"
+
+AFTER_DEATH = "admitted_after_death"
+"""Two people share a number, or a death was reported wrongly."""
 
 REVISITS = frozenset({ED_REVISIT, OBS_REVISIT})
 
@@ -91,7 +96,10 @@ class History:
             return None
         verdict = self._judge(index, later, gap)
         notice = verdict in {UNPLANNED, PLANNED} and not (index.implausible or later.implausible)
-        return index.visit_id, _readmission(later, index, verdict, at, notice=notice)
+        found = _readmission(later, index, verdict, at, notice=notice)
+        if notice and gap == 0 and index.facility == later.facility and _same_condition(index, later) is None:
+            found = replace(found, needs_review=True)
+        return index.visit_id, found
 
     def _of_revisit(self, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
         at = later.started_at
@@ -128,6 +136,23 @@ class History:
         if index.disposition_category == "acute_hospital" and gap <= 1:
             return CHAIN
         return PLANNED if _planned(index, later) else UNPLANNED
+
+    def alarms(self) -> list[tuple[UUID, str]]:
+        """Stays that began after the death: by the day, or behind the very discharge that said so."""
+        died = self.died_at
+        if died is None:
+            return []
+        ends = [
+            left for stay in self.stays if stay.disposition_category == "expired" and (left := left_at(stay))
+        ]
+        found = []
+        for stay in self.stays:
+            at, zone = stay.admitted_at, self.facilities.of(stay.facility).tz
+            if at is None or not is_inpatient(stay) or at <= died:
+                continue
+            if calendar.local_date(at, zone) > calendar.local_date(died, zone) or min(ends, default=at) < at:
+                found.append((stay.visit_id, AFTER_DEATH))
+        return found
 
     def _joined(self, visit: Stay) -> bool:
         """An emergency visit that went on as a stay under another number is part of that stay."""
@@ -196,16 +221,16 @@ def is_planned(stay: Stay) -> bool:
     return stay.preadmitted or stay.admission_type in _ELECTIVE
 
 
-def _same_condition(index: Stay, later: Stay) -> bool:
-    """The first-ranked diagnoses share their three-character category or a chronic condition; unknown is no evidence."""
+def _same_condition(index: Stay, later: Stay) -> bool | None:
+    """Whether the first-ranked diagnoses share their three-character category or a chronic condition. None: not known."""
     first, second = _principal(index), _principal(later)
     if first is None or second is None:
-        return False
+        return None
     category = plain(first.code)[:3]
     if category == plain(second.code)[:3] and _CATEGORY.fullmatch(category):
         return True
     one, other = meaning(first.code, first.system), meaning(second.code, second.system)
-    return bool(one and other and one.chronic & other.chronic)
+    return bool(one.chronic & other.chronic) if one and other else None
 
 
 def _principal(stay: Stay) -> Diagnosis | None:

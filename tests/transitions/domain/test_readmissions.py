@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.transitions.domain.model import Stay
+from services.transitions.domain.model import Diagnosis, Stay
 from tests.transitions.domain.builders import (
     Story,
     a_call,
@@ -39,6 +39,15 @@ VECTORS = {
         HOME, arrives("2026-01-09 20:00", diagnoses=("I50.1",)), ["same_day_combined"]),
     "same day, same hospital, another diagnosis": (
         HOME, arrives("2026-01-09 20:00", diagnoses=("J18.9",)), ["readmit_suspected_unplanned"]),
+    "same day, same hospital, one condition in two categories": (
+        HOME, arrives("2026-01-09 20:00", diagnoses=("I11.0",)), ["same_day_combined"]),
+    "same day, a code of another system": (
+        HOME, arrives("2026-01-09 20:00", diagnoses=(Diagnosis("428.0", "I9C"),)), ["readmit_suspected_unplanned"]),
+    "same day, a diagnosis taken back": (
+        HOME, arrives("2026-01-09 20:00", diagnoses=(Diagnosis("I50.1", "I10", until=ny("2026-01-09 21:00")),)),
+        ["readmit_suspected_unplanned"]),
+    "on leave over the weekend": (
+        replace(HOME, state="on_leave", discharged_at=None), arrives("2026-01-20 09:00"), NOT_A_READMISSION),
     "same day, diagnosis unknown": (HOME, arrives("2026-01-09 20:00"), ["readmit_suspected_unplanned"]),
     "another hospital the next day": (HOME, arrives("2026-01-10 09:00", at="H2"), ["transfer_chain"]),
     "another hospital two days later": (
@@ -110,6 +119,48 @@ def test_an_index_against_advice_is_flagged() -> None:
     """Still reported."""
     index = a_stay(discharged="2026-01-09 15:00", to="07")
     assert planned(index, arrives("2026-01-12 09:00")).readmissions[0][1].index_ama
+
+
+@pytest.mark.parametrize(
+    ("when", "codes", "asked"),
+    [
+        ("2026-01-09 20:00", (), True),
+        ("2026-01-09 20:00", (Diagnosis("weak heart", None),), True),
+        ("2026-01-09 20:00", ("J18.9",), False),
+        ("2026-01-10 20:00", (), False),
+    ],
+    ids=["unknown", "free text", "another diagnosis", "the next day"],
+)
+def test_back_on_the_same_day_for_who_knows_what_is_for_a_person_to_judge(
+    when: str, codes: tuple[str | Diagnosis, ...], asked: bool
+) -> None:
+    """It counts as a readmission until somebody knows: the two might be one stay."""
+    assert planned(HOME, arrives(when, diagnoses=codes)).readmissions[0][1].needs_review is asked
+
+
+@pytest.mark.parametrize(
+    ("index", "later", "alarmed"),
+    [
+        (a_stay(discharged="2026-01-09 15:00", to="20"), arrives("2026-01-20 09:00"), True),
+        (a_stay(discharged="2026-01-09 15:00", to="20"), arrives("2026-01-09 20:00"), True),
+        (a_stay(discharged="2026-01-09 15:00", died="2026-01-12 03:00"), arrives("2026-01-20 09:00"), True),
+        (a_stay(discharged="2026-01-09 15:00", died="2026-01-12 03:00"), arrives("2026-01-11 09:00"), False),
+        (a_stay(discharged="2026-01-09 15:00", died="2026-01-12 00:00"), arrives("2026-01-12 08:00"), False),
+        (a_stay(discharged="2026-01-09 15:00", to="20"), arrives("2026-01-20 09:00", state="cancelled"), False),
+        (HOME, arrives("2026-01-20 09:00"), False),
+    ],
+    ids=["expired", "expired, same day", "died at home", "died in the new stay", "on the day of death", "cancelled",
+         "alive"],
+)  # fmt: skip
+def test_who_is_admitted_after_death_is_somebody_else(index: Stay, later: Stay, alarmed: bool) -> None:
+    """Two people share a number, or the death was told wrongly: an alarm, no readmission, nothing owed; in any order.
+
+    A date of death without a time says nothing of the hour: who is admitted on that day may have died in the stay.
+    """
+    for order in ((index, later), (later, index)):
+        plan = planned(*order)
+        assert plan.alarms == (((visit_id("V2"), "admitted_after_death"),) if alarmed else ())
+        assert not (alarmed and plan.readmissions)
 
 
 @pytest.mark.parametrize(
@@ -195,8 +246,9 @@ def test_an_emergency_visit_that_becomes_a_stay_is_told_once() -> None:
     """A04 class E, three hours later A06 on the same visit."""
     story = Story().hears("2026-01-09 15:00", HOME)
     story.hears("2026-01-12 09:00", an_emergency_visit("V2", arrived="2026-01-12 09:00"))
-    assert story.row().readmission
-    assert story.row().readmission.verdict == "ed_revisit"
+    first = story.row().readmission
+    assert first
+    assert first.verdict == "ed_revisit"
     converted = a_stay(
         "V2", admitted="2026-01-12 12:00", emergency_phase=True, started_at=ny("2026-01-12 09:00")
     )
