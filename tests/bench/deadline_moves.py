@@ -36,8 +36,8 @@ MOVED = int(os.environ.get("BENCH_MOVED", "20000"))
 TRICKY = MOVED // 20
 SINGLE = 2000
 LATER = timedelta(days=2)
-NOTICE = timedelta(seconds=20)
-"""From the discharge of the tricky ones being told to their old due time; in it the correction is sent."""
+NOTICE = 10.0
+"""Seconds left until the old due time of the tricky ones when their correction should be with Kafka."""
 
 TRANSITIONS = {"transitions": PROCESSES["transitions"]}
 BESIDE = {name: module for name, module in PROCESSES.items() if name != "transitions"}
@@ -100,9 +100,13 @@ async def _ours(servers: Servers, ground: Ground, db: Db) -> dict[str, Any]:
             with processes(ground, TRANSITIONS):
                 now = datetime.now(UTC)
                 left = now - timedelta(hours=1)
-                await _applied(progress, await _send(progress, _visits("M", MOVED, 1, left, now)))
+                began = time.monotonic()
+                wanted = await _send(progress, _visits("M", MOVED, 1, left, now))
+                sending = time.monotonic() - began
+                await _applied(progress, wanted)
                 now = datetime.now(UTC)
-                left_long_ago = now + NOTICE - timedelta(hours=72)
+                old_time = now + timedelta(seconds=NOTICE + 2 * sending + (time.monotonic() - began) / 4)
+                left_long_ago = old_time - timedelta(hours=72)
                 await _applied(progress, await _send(progress, _visits("T", TRICKY, 1, left_long_ago, now)))
                 await progress.until_published("transitions.deadline", "transitions.episode")
             await db.execute(_BEFORE, timeout=armed.LONG)
@@ -111,9 +115,12 @@ async def _ours(servers: Servers, ground: Ground, db: Db) -> dict[str, Any]:
                 *_visits("T", TRICKY, 2, left_long_ago + LATER, now),
             ]
             wanted = await _send(progress, corrected)
-            in_time = datetime.now(UTC) < now + NOTICE
+            if datetime.now(UTC) > old_time:
+                raise RuntimeError(
+                    "the corrections were not with Kafka before the old due time: too busy a machine"
+                )
             await servers.settle()
-            while datetime.now(UTC) < now + NOTICE + timedelta(seconds=1):
+            while datetime.now(UTC) < old_time + timedelta(seconds=1):
                 await asyncio.sleep(0.05)
             passed = await db.fetchval(_PASSED)
             with processes(ground, TRANSITIONS):
@@ -125,7 +132,7 @@ async def _ours(servers: Servers, ground: Ground, db: Db) -> dict[str, Any]:
                 "moved": await db.fetchval(_MOVED, timeout=60),
                 "seconds": round(seconds, 2),
                 "patients": len(corrected),
-                "past_their_old_time": passed if in_time else 0,
+                "past_their_old_time": passed,
                 "fired_on_old_time": await db.fetchval(_ON_OLD_TIME, timeout=60),
             }
 
@@ -182,8 +189,7 @@ def _each(name: str, count: int, revision: int, left: datetime, told: datetime) 
 
 async def _single(db: Db) -> float:
     ids = [
-        row[0]
-        for row in await db.fetch("SELECT subject FROM transitions.timer WHERE n = 0 LIMIT $1", SINGLE)
+        row[0] for row in await db.fetch("SELECT subject FROM transitions.timer WHERE n = 0 LIMIT $1", SINGLE)
     ]
     began = time.monotonic()
     for deadline_id in ids:
