@@ -10,7 +10,7 @@ from services.worklist import pages_words as words
 from services.worklist.views import BoardSlot, CaseView, DeadlineView, FactKind, Item, PatientPage, VisitView
 
 WIDTH, LABELS, ROW, TOP = 1000, 210, 30, 34
-NARROWEST_TICK = 74
+NARROWEST_TICK = 76
 MOST_MARKS = 60
 """Marks of one row; what was done before the last so many is told in words only."""
 STEPS = (
@@ -146,7 +146,7 @@ def _ticks(scale: Scale, where: str) -> Iterable[Tick]:
         step = next((each for each in STEPS if (end - begin) / each <= room), STEPS[-1])
         for at in _instants(begin, end, step, where):
             x = scale.x(at)
-            if x - last >= NARROWEST_TICK * 0.8 and x <= WIDTH - 40:
+            if x - last >= NARROWEST_TICK and x <= WIDTH - 40:
                 last = x
                 yield Tick(x, _tick(at, step, where))
 
