@@ -13,6 +13,7 @@ from baton.commands import (
     feed,
     feeds,
     later,
+    merges,
     protocols,
     simulate,
     story,
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     tree.add_argument("--version", action="store_true", help="print the version and end")
     commands = tree.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (system, feed, feeds, census, story, dlq, simulate, worklist, users, upkeep, audit, protocols, later):
+    for module in (system, feed, feeds, census, story, dlq, merges, simulate, worklist, users, upkeep, audit, protocols, later):
         module.register(commands)
     return tree
 
