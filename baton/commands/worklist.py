@@ -21,7 +21,7 @@ def register(tree: "Tree") -> None:
     link.add_argument("--name", default="demo", metavar="NAME", help="who that is (default: demo)")
     link.add_argument(
         "--role", action="append", default=[], metavar="ROLE",
-        help="coordinator, supervisor, operator or sensitive; may be repeated (default: the first three)",
+        help="coordinator, supervisor, operator, sensitive or wall; may be repeated (default: the first three)",
     )  # fmt: skip
     link.add_argument(
         "--team", action="append", default=[], metavar="TEAM",

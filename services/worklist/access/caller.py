@@ -167,5 +167,7 @@ class Seen:
         now = monotonic()
         if len(self._known) > MOST_REMEMBERED:
             self._known = {each: at for each, at in self._known.items() if now - at < REMEMBERED}
+        if len(self._known) > MOST_REMEMBERED:
+            self._known = {}  # what is forgotten is recorded once more
         for each in (*entry.patients, *entry.cases, entry.object_id):
             self._known[origin.session_id, entry.what, each] = now

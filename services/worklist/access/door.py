@@ -124,7 +124,7 @@ class Access:
             if user is None:
                 await self._end(db, found)
                 return None
-            if in_use and found.unseen > min(self.settings.idle / 20, TOUCH_AT_LEAST):
+            if (in_use or user.is_wall) and found.unseen > min(self.settings.idle / 20, TOUCH_AT_LEAST):
                 await store.touch_session(db, found.session_id)
         return Session(found.session_id, user, found.method, found.credential, found.groups, found.unseen)
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from uuid import UUID
 
 from services.chassis.clock import monotonic
@@ -33,8 +34,19 @@ class Rule:
 NAME_HERE = Rule("name and address", 5)
 NAME = Rule("name", 50)
 ADDRESS = Rule("address", 100)
-# A sign-in that goes to the provider leaves a row here, and costs no password.
+# What leaves a row here without a password: a sign-in that goes to the provider, or comes back from nowhere, a link.
 BEGUN = Rule("begun", 60, timedelta(minutes=5))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No try is left for so many seconds; `first`: the one before was still allowed.
+
+    Only the first is recorded: nobody fills the audit from outside.
+    """
+
+    seconds: int
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,8 @@ class Try:
 
     subjects: Sequence[tuple[Rule, str]]
 
-    async def count(self, db: Db) -> int:
-        """Count it; gives for how many seconds nothing more may be tried, 0 where it may.
+    async def count(self, db: Db) -> Refused | None:
+        """Count it; gives nothing where it may be tried.
 
         Counted before it is known whether it is right: many at once are still many.
         """
@@ -55,7 +67,9 @@ class Try:
             [rule.window for rule, _ in self.subjects],
             [rule.most for rule, _ in self.subjects],
         )
-        return max((math.ceil(row["seconds"]) for row in rows), default=0)
+        if not rows:
+            return None
+        return Refused(max(math.ceil(row["seconds"]) for row in rows), any(row["first"] for row in rows))
 
     async def was_right(self, db: Db) -> None:
         """It was no guess: the name begins anew, and the address has one try more."""
@@ -66,11 +80,21 @@ class Try:
 
 
 def password_try(name: str, address: str) -> Try:
+    address = _network(address)
     return Try([(NAME_HERE, _of(name, address)), (NAME, _of(name)), (ADDRESS, _of(address))])
 
 
 def begun_try(address: str) -> Try:
-    return Try([(BEGUN, _of(address))])
+    return Try([(BEGUN, _of(_network(address)))])
+
+
+def _network(address: str) -> str:
+    """An address as one place: whoever has one of IPv6 has the 2^64 beside it."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 def _of(*parts: str) -> str:

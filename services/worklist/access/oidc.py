@@ -133,7 +133,7 @@ class Oidc:
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
         subject = claims.get("sub")
-        if not isinstance(subject, str) or not subject or len(subject) > 255:
+        if not isinstance(subject, str) or not subject.isprintable() or not 0 < len(subject) <= 255:
             raise OidcError("no_subject")
         said = claims.get(self._name_claim)
         name = said if isinstance(said, str) and said.strip() else subject

@@ -14,7 +14,7 @@ from services.worklist.access import answers, audit, passwords, store
 from services.worklist.access.audit import Action, Entry, From, Outcome
 from services.worklist.access.caller import caller_of
 from services.worklist.access.cookies import ENTRY, SESSION
-from services.worklist.access.limits import begun_try, password_try
+from services.worklist.access.limits import Refused, begun_try, password_try
 from services.worklist.access.oidc import Oidc, OidcError
 from services.worklist.access.requests import local_path
 from services.worklist.access.tokens import csrf, new
@@ -54,12 +54,9 @@ async def sign_in(request: Request) -> Response:
     access, origin = _access(request), caller_of(request).origin
     tried = password_try(name, origin.address or "")
     async with access.database() as db:
-        wait = await tried.count(db)
-    if wait:
-        await access.write(
-            origin, Entry(Action.LOGIN, "session", outcome=Outcome.REFUSED, reason="too_many_tries")
-        )
-        return answers.too_many(request, wait)
+        refused = await tried.count(db)
+    if refused is not None:
+        return await _too_many(request, refused)
     stored = access.users.hash_of(name)
     async with access.comparing:
         right = await asyncio.to_thread(passwords.fits, str(form.get("password", "")), stored)
@@ -81,6 +78,8 @@ async def link(request: Request) -> Response:
     """Use a one-time link up. The redirect takes its token out of the address bar and the history."""
     access, origin = _access(request), caller_of(request).origin
     token = request.query_params.get("token", "")
+    if (refused := await _begun(request)) is not None:
+        return refused
     if access.settings.link_allowed and token:
         async with access.database() as db, db.transaction():
             user = await store.use_link(db, token)
@@ -99,13 +98,11 @@ async def link(request: Request) -> Response:
 @router.get("/sign-in/oidc")
 async def to_provider(request: Request) -> Response:
     """Send the browser to the provider, and remember what must come back, and to which browser."""
-    access, origin = _access(request), caller_of(request).origin
+    access = _access(request)
     if access.oidc is None:
         return answers.refuse(request, 404, "not_found", "No provider is set up here.")
-    async with access.database() as db:
-        wait = await begun_try(origin.address or "").count(db)
-    if wait:
-        return answers.too_many(request, wait)
+    if (refused := await _begun(request)) is not None:
+        return refused
     try:
         where, state, attempt = await access.oidc.begin()
     except OidcError as error:
@@ -125,6 +122,8 @@ async def from_provider(request: Request) -> Response:
     access, origin = _access(request), caller_of(request).origin
     said = request.query_params
     browser = _entry(request)
+    if (refused := await _begun(request)) is not None:
+        return refused
     if access.oidc is None or browser is None or not said.get("state"):
         return await _not_entered(request, OidcError("no_attempt"))
     async with access.database() as db:
@@ -140,6 +139,9 @@ async def from_provider(request: Request) -> Response:
     user = access.users.of_groups(person.subject, person.name, person.groups)
     if user is None:
         return await _not_entered(request, OidcError("no_role"))
+    if user.name in access.users.users:
+        # Actions are by name: nobody calls themselves at the provider what somebody else is called here.
+        return await _not_entered(request, OidcError("name_taken"))
     groups = person.groups & access.users.groups.keys()
     async with access.database() as db:
         token = await access.begin(
@@ -172,6 +174,22 @@ async def sign_out(request: Request) -> Response:
 @router.get("/signed-out")
 async def signed_out(_: Request) -> Response:
     return answers.message("Signed out", SESSION_ENDED)
+
+
+async def _begun(request: Request) -> Response | None:
+    """Count what costs nobody a password; gives the answer where it is too often."""
+    access, origin = _access(request), caller_of(request).origin
+    async with access.database() as db:
+        refused = await begun_try(origin.address or "").count(db)
+    return None if refused is None else await _too_many(request, refused)
+
+
+async def _too_many(request: Request, refused: Refused) -> Response:
+    access, origin = _access(request), caller_of(request).origin
+    if refused.first:
+        entry = Entry(Action.LOGIN, "session", outcome=Outcome.REFUSED, reason="too_many_tries")
+        await access.write(origin, entry)
+    return answers.too_many(request, refused.seconds)
 
 
 def _by_provider(access: "Access", origin: From) -> bool:

@@ -63,7 +63,7 @@ DELETE FROM worklist.oidc_attempt WHERE state_sha256 = $1 AND browser_sha256 = $
 RETURNING nonce, code_verifier, next_path;
 
 -- name: count_try
--- Count one more try under each rule; gives those that have none left, and for how many seconds.
+-- Count one more try under each rule; gives those that have none left, for how many seconds, and whether only just.
 WITH counted AS (
     INSERT INTO worklist.throttle AS known (rule, subject, tries, ends_at)
     SELECT rule, subject, 1, statement_timestamp() + window_length
@@ -74,7 +74,8 @@ WITH counted AS (
         ends_at = CASE WHEN known.ends_at > statement_timestamp() THEN known.ends_at ELSE excluded.ends_at END
     RETURNING rule, tries, ends_at
 )
-SELECT counted.rule, extract(epoch FROM counted.ends_at - statement_timestamp())::float8 AS seconds
+SELECT extract(epoch FROM counted.ends_at - statement_timestamp())::float8 AS seconds,
+       counted.tries = given.most + 1 AS first
 FROM counted JOIN unnest($1::text[], $4::integer[]) AS given (rule, most) USING (rule)
 WHERE counted.tries > given.most;
 

@@ -12,6 +12,7 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     OPERATOR = "operator"
     SENSITIVE = "sensitive"
+    WALL = "wall"
 
 
 class Permission(StrEnum):
@@ -50,6 +51,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset({Permission.SEE_OPERATIONS}),
     # Given to few, beside another role: 42 CFR Part 2 and state law ask for a reason to see these.
     Role.SENSITIVE: frozenset({Permission.SEE_SENSITIVE}),
+    # A screen in the hall, which nobody touches.
+    Role.WALL: frozenset({Permission.SEE_BOARD}),
 }
 
 
@@ -77,3 +80,8 @@ class User:
     def may(self, permission: Permission | str) -> bool:
         """Whether any of the roles has the permission."""
         return any(permission in PERMISSIONS[role] for role in self.roles)
+
+    @property
+    def is_wall(self) -> bool:
+        """Whether this is a screen: it shows by itself, and so nobody has left it."""
+        return self.roles == {Role.WALL}

@@ -22,7 +22,9 @@ def _url(value: str) -> str:
         raise ValueError("should be scheme and host only, such as https://baton.example.org")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("should begin with https://: passwords and patients' names would go in the open")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    # As browsers say it: without the port that is meant anyway.
+    netloc = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
+    return f"{parts.scheme}://{netloc}"
 
 
 def _issuer(value: str) -> str:

@@ -43,6 +43,7 @@ users:
   rn1: {{password: "{HASH}", roles: [coordinator], teams: [tcm]}}
   lead: {{password: "{HASH}", roles: [supervisor]}}
   ops: {{password: "{HASH}", roles: [operator]}}
+  hall: {{password: "{HASH}", roles: [wall]}}
 groups:
   nurses: {{roles: [coordinator], teams: [tcm]}}
 """
@@ -96,11 +97,11 @@ def application(access: Access) -> FastAPI:
         return JSONResponse({"length": len(await request.body())})
 
     @app.get("/stream")
-    async def stream(request: Request, _: Annotated[User, patients]) -> StreamingResponse:
+    async def stream(request: Request, _: Annotated[User, patients], lines: int = 3) -> StreamingResponse:
         without_patients(request)
 
         async def told() -> AsyncIterator[str]:
-            for _ in range(50):
+            for _ in range(lines):
                 yield ": still here\n\n"
                 await asyncio.sleep(0.01)
 

@@ -67,19 +67,20 @@ async def test_signing_in_and_failing_to_are_recorded(stand: Stand) -> None:
     assert not [row for row in everything if "hunter" in row["row"]]
 
 
-@pytest.mark.parametrize(("path", "method"), [(f"/c/{CASE}", "GET"), ("/list", "GET"), ("/act", "POST")])
-async def test_what_cannot_be_recorded_is_not_shown_and_not_done(
-    stand: Stand, path: str, method: str
-) -> None:
+async def test_what_cannot_be_recorded_is_not_shown_and_not_done(stand: Stand) -> None:
     """Given an audit that takes no row, when a page is asked for or an action sent, then nothing of it is in the answer."""
     browser = await stand.signed_in()
     form = {"csrf_token": stand.csrf(browser)}
     await stand.execute("ALTER TABLE worklist.audit ADD CONSTRAINT full_up CHECK (false) NOT VALID")
 
-    answer = await browser.request(method, path, data=form if method == "POST" else None)
+    answers = [
+        await browser.get(f"/c/{CASE}"),
+        await browser.get("/list"),
+        await browser.post("/act", data=form),
+    ]
 
-    assert answer.status_code in {500, 503}
-    assert "Testperson" not in answer.text
+    assert [answer.status_code for answer in answers] == [503, 503, 500]
+    assert not any("Testperson" in answer.text for answer in answers)
 
 
 async def test_nobody_gets_in_unrecorded(stand: Stand) -> None:
@@ -92,15 +93,14 @@ async def test_nobody_gets_in_unrecorded(stand: Stand) -> None:
     assert await stand.rows("SELECT FROM worklist.session") == []
 
 
-@pytest.mark.parametrize("status", [200, 201, 409, 422])
-async def test_an_answer_whose_handler_forgot_is_withheld(stand: Stand, status: int) -> None:
+async def test_an_answer_whose_handler_forgot_is_withheld(stand: Stand) -> None:
     """Given a handler that says not whose data it shows, when it answers, with a form come back too, then no byte leaves."""
     browser = await stand.signed_in()
 
-    answer = await browser.get("/forgotten", params={"status": status})
-
-    assert answer.status_code == 500
-    assert "Testperson" not in answer.text
+    for status in (200, 201, 409, 422):
+        answer = await browser.get("/forgotten", params={"status": status})
+        assert answer.status_code == 500
+        assert "Testperson" not in answer.text
 
 
 async def test_what_a_page_fetches_again_is_recorded_once(stand: Stand) -> None:
@@ -126,17 +126,14 @@ async def test_only_who_is_new_on_a_renewed_list_is_recorded() -> None:
     assert seen.only_new(there, whole) == whole
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE worklist.audit SET actor = 'somebody else'",
-        "DELETE FROM worklist.audit",
-        "TRUNCATE worklist.audit",
-    ],
-)
-async def test_no_row_is_changed_or_taken_out_even_by_the_owner(stand: Stand, statement: str) -> None:
+async def test_no_row_is_changed_or_taken_out_even_by_the_owner(stand: Stand) -> None:
     """Given rows of the audit, when anybody changes them, the owner of the table included, then that is refused."""
     await stand.signed_in()
 
-    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
-        await stand.execute(statement)
+    for statement in (
+        "UPDATE worklist.audit SET actor = 'somebody else'",
+        "DELETE FROM worklist.audit",
+        "TRUNCATE worklist.audit",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+            await stand.execute(statement)

@@ -79,7 +79,7 @@ def _now(seconds: float) -> Callable[[], int]:
 
 
 CLAIMS: list[tuple[dict[str, Any], int]] = [
-    ({"exp": _now(-30)}, 303),
+    ({"exp": _now(-5)}, 303),
     ({"iat": _now(30), "nbf": _now(30)}, 303),
     ({"aud": [CLIENT]}, 303),
     ({"groups": "nurses"}, 303),
@@ -100,6 +100,9 @@ CLAIMS: list[tuple[dict[str, Any], int]] = [
     ({"groups": ["everybody"]}, 403),
     ({"groups": None}, 403),
     ({"groups": {"nurses": True}}, 403),
+    ({"sub": "n\x00"}, 403),
+    # The name of somebody who signs in with a password here.
+    ({"preferred_username": "lead"}, 403),
 ]
 
 

@@ -60,6 +60,13 @@ def test_what_can_work_does(said: dict[str, str], monkeypatch: pytest.MonkeyPatc
     settings(said, monkeypatch)
 
 
+def test_an_address_is_kept_as_browsers_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given an address with capitals and the usual port, when it is read, then it is the origin browsers send."""
+    said = settings({"BATON_WORKLIST_URL": "https://Baton.Example.org:443/"}, monkeypatch)
+
+    assert said.place.origin("baton.example.org") == "https://baton.example.org"
+
+
 @pytest.mark.parametrize(
     ("embedded", "database", "allowed"),
     [

@@ -43,7 +43,7 @@ def test_a_good_file_is_read() -> None:
         (f'users:\n  rn1: {{password: "{HASH}", roles: coordinator}}', "users.rn1.roles wants a list"),
         (
             f'users:\n  rn1:\n    password: "{HASH}"\n    roles:\n      - chief',
-            "users.yaml, line 5: users.rn1.roles is no role; the roles are coordinator, supervisor, operator, sensitive",
+            "users.yaml, line 5: users.rn1.roles is no role; the roles are coordinator, supervisor, operator, sensitive, wall",
         ),
         ("users:\n  rn1: {password: hunter2, roles: [operator]}", "users.rn1.password is no argon2 hash"),
         (f'users:\n  rn1: {{password: "{WEAK}", roles: [operator]}}', "is weaker than argon2id"),
@@ -103,16 +103,16 @@ def test_nobodys_hash_costs_what_most_hashes_cost() -> None:
 
 
 MATRIX = """
-                coordinator supervisor operator sensitive
-see_patients    x           x          .        .
-see_sensitive   .           .          .        x
-act             x           x          .        .
-waive           .           x          .        .
-withdraw_any    .           x          .        .
-release_any     .           x          .        .
-export          .           x          .        .
-see_board       x           x          .        .
-see_operations  .           x          x        .
+                coordinator supervisor operator sensitive wall
+see_patients    x           x          .        .         .
+see_sensitive   .           .          .        x         .
+act             x           x          .        .         .
+waive           .           x          .        .         .
+withdraw_any    .           x          .        .         .
+release_any     .           x          .        .         .
+export          .           x          .        .         .
+see_board       x           x          .        .         x
+see_operations  .           x          x        .         .
 """
 
 
@@ -181,7 +181,7 @@ def test_no_password_is_taken_as_an_argument(
 @pytest.mark.parametrize(
     ("text", "line", "typed", "code", "said"),
     [
-        (USERS, "check", "", 0, "3 users and 1 groups, all good"),
+        (USERS, "check", "", 0, "4 users and 1 groups, all good"),
         ("users: {x: 1}", "check", "", 1, "users.yaml, line 1: users.x wants keys"),
         (USERS, "check rn1", PASSWORD, 0, "The password fits"),
         (USERS, "check rn1", "wrong", 1, "does not fit"),
