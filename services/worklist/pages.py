@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
-from schemas.encounters import Telecom
+from schemas.encounters import Patient, Telecom
 from services.worklist import pages_list, pages_pictures, queries
 from services.worklist.access import Permission, User, record_view, require, without_patients
 from services.worklist.desk import Look
@@ -15,7 +15,7 @@ from services.worklist.pages_case import show_case
 from services.worklist.pages_door import EVENTS, PageRoute, Searches, frame, message, see
 from services.worklist.pages_list import Asked, Said
 from services.worklist.pages_render import asset, page
-from services.worklist.patient import patient_page
+from services.worklist.sql import SQL
 from services.worklist.views import Filters, ListPage
 
 PER_PAGE = 50
@@ -64,8 +64,8 @@ async def _list(request: Request, user: User, filters: Filters, search: str, aft
         first = pages_list.to_call(found.items, user.name) if not after else None
         phones: tuple[Telecom, ...] = ()
         if first is not None and "handoff" not in first.kind:
-            known = await patient_page(look, first.patient_id)
-            phones = known.person.telecom[:2] if known else ()
+            document = await look.db.fetchval(SQL["patient"], first.patient_id)
+            phones = Patient.model_validate_json(document).telecom[:2] if document else ()
         await record_view(
             request,
             "list",
@@ -103,6 +103,7 @@ def _listed(look: Look, filters: Filters, found: ListPage, search: str | None, a
         "narrowed": pages_list.narrowed(filters),
         "flags": [(name, pages_list.LABELS[name], getattr(filters, name)) for name in pages_list.FLAGS],
         "search": search,
+        "export": pages_list.address(filters).replace("/", "/api/v1/list.csv", 1),
         "items": found.items,
         "first_page": bare if after else None,
         "next_page": pages_list.address(filters, search, after=found.next) if found.next else None,
