@@ -189,6 +189,14 @@ class DeadlineWaived(_Action):
     occurred_at: Instant | None = None
 
 
+class ProtocolMoved(_Action):
+    """The cases that this visit has opened go on under another protocol, named as NAME@VERSION."""
+
+    type: Literal["protocol_moved"]
+    protocol: Annotated[str, Field(min_length=1, max_length=400)]
+    reason: str
+
+
 class ItemTaken(_Action):
     """Someone is working on it."""
 
@@ -235,6 +243,7 @@ Action = Annotated[
     | ProgrammeConfirmed
     | CarePlanRecorded
     | DeadlineWaived
+    | ProtocolMoved
     | ItemTaken
     | ItemReleased
     | AlertAcknowledged

@@ -1,14 +1,14 @@
 """What people did, by the visit number it is about; an action for a visit not yet known waits for it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from baton.document import RejectedRow
-from services.transitions.domain.actions import Read, Refusal, read_action
+from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.model import Deed, Stay
 from services.transitions.store import deed_of
 
@@ -19,7 +19,8 @@ USED_AGAIN = "id_used_again"
 class Actions:
     """The first action under an id counts; a withdrawal undoes it whenever it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[bytes, datetime], Read | Refusal]) -> None:
+        self._read = read
         self._known: dict[str, UUID | None] = {}
         self._bodies: dict[str, bytes] = {}
         self._withdrawn: set[str] = set()
@@ -30,7 +31,7 @@ class Actions:
 
     def take(self, value: bytes, at: datetime) -> UUID | Read | RejectedRow | None:
         """Keep one action; gives the visit number it concerns, the acknowledgement of a list, or a refusal."""
-        said = read_action(value, at)
+        said = self._read(value, at)
         if isinstance(said, Refusal):
             return RejectedRow(at, said.code)
         if said.type == "action_withdrawn":

@@ -35,7 +35,7 @@ class Transitions:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._actions = Actions()
+        self._actions = Actions(rules.read)
         self._timers: Timers[UUID] = Timers()
         self._visits_of: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
         self._visits_of_root: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)

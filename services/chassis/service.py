@@ -40,6 +40,7 @@ Handler = Callable[["Service", list[Record]], Awaitable[None]]
 Refuse = Callable[["Service", Record, str], Awaitable[None]]
 Loop = Callable[["Service"], Coroutine[None, None, None]]
 Check = Callable[["Service"], Awaitable[str | None]]
+First = Callable[["Service"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ class Service:
         writes: Sequence[str] = (),
         postgres: bool = True,
         plan_anew: bool = False,
+        first: Sequence[First] = (),
     ) -> None:
         """`writes`: topics written beside the outlets'; `postgres=False`: it works without a database, and has no outlets.
 
-        `plan_anew`: see services.chassis.postgres.open_pool.
+        `first`: what must hold of the database before work is taken; it raises SettingsError. `plan_anew`: see services.chassis.postgres.open_pool.
         """
         self.name = name
         self.settings = settings
@@ -95,6 +97,7 @@ class Service:
         self.writes = tuple(writes)
         self.uses_postgres = postgres
         self.plan_anew = plan_anew
+        self.first = tuple(first)
         self.progress = health.Progress()
         self.readiness = health.Readiness()
         self.registry = metrics.Registry()
@@ -160,8 +163,9 @@ def _outcome(life: asyncio.Task[None]) -> int:
     if refusal is not None:
         log.critical("the service cannot start", reason=str(refusal))
         return 1
-    if isinstance(error, SettingsError):
-        raise error
+    wrong = _find(error, SettingsError)
+    if wrong is not None:
+        raise wrong
     log.critical("the service ends by an error", exc_info=error)
     return 1
 
@@ -196,6 +200,8 @@ async def _open(service: Service, stack: contextlib.AsyncExitStack) -> None:
         stack.push_async_callback(close_pool, service.pool)
         service.add_check("postgres", partial(watch.postgres_answers, service.pool))
         await startup.schema_known(settings, service.pool)
+        for look in service.first:
+            await look(service)
     service.admin = Admin(settings, service.name)
     stack.push_async_callback(service.admin.stop)
     service.add_check("kafka", partial(watch.kafka_answers, service.admin))

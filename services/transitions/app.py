@@ -4,6 +4,7 @@ Reads adt.encounters and care.actions; writes care.transitions and care.rejected
 """
 
 from collections.abc import Coroutine
+from functools import partial
 
 from schemas import topics
 from schemas.transitions import DeadlineStatus
@@ -14,13 +15,15 @@ from services.transitions import publish
 from services.transitions.consumer import ALARMS, Doors
 from services.transitions.deadlines import DEADLINES, HANDOFFS, UNOWNED, Firing
 from services.transitions.domain.readmission import AFTER_DEATH
+from services.transitions.in_use import protocols_there
 from services.transitions.settings import Settings
 from services.transitions.store import SQL
 
 
 def build(settings: Settings) -> Service:
     """The process that plans."""
-    doors = Doors(settings.rules())
+    rules = settings.rules()
+    doors = Doors(rules)
     refused = Count(OPEN_REJECTIONS, SQL["count_open_rejections"], [topics.CARE_REJECTED])
     alarms = Count(ALARMS, SQL["count_alarms"], [AFTER_DEATH])
     return Service(
@@ -40,6 +43,7 @@ def build(settings: Settings) -> Service:
         loops=[refused.run, alarms.run],
         outlets=publish.outlets(),
         checks={"visits readable": lambda _: doors.check()},
+        first=[partial(protocols_there, rules)],
     )
 
 
@@ -60,4 +64,5 @@ def build_deadlines(settings: Settings) -> Service:
         loops=[fire, count.run, unowned.run],
         outlets=publish.outlets(),
         schema="transitions",
+        first=[partial(protocols_there, rules)],
     )

@@ -19,7 +19,7 @@ from services.chassis.logs import get_logger
 from services.chassis.postgres import Db, Pool, transaction
 from services.chassis.service import Service
 from services.transitions import store
-from services.transitions.domain.actions import Read, Refusal, read_action
+from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.stays import stay_of
 from services.transitions.planner import NEVER, Rules, replan
 
@@ -39,6 +39,7 @@ MOST_PARTITIONS = 100_000
 CODES = (
     "not_json", "unknown_type", "invalid_action", "in_the_future", "ambiguous_visit", "id_used_again",
     "cannot_be_applied",
+    "unknown_protocol",
 )  # fmt: skip
 ACTIONS = metrics.declare(
     "baton_actions_received_total",
@@ -58,13 +59,6 @@ UNREADABLE = metrics.declare(
     "baton_encounters_unreadable_total",
     "counter",
     "Records on adt.encounters that are no visit. Admissions wrote something this version cannot read.",
-)
-ALARMS = metrics.declare(
-    "baton_identity_alarms",
-    "gauge",
-    "Visits filed under somebody who had died before they began: two people under one number, or a death reported wrongly. "
-    "Every replica counts them all: take the largest, not the sum.",
-    ["kind"],
 )
 ALARMS = metrics.declare(
     "baton_identity_alarms",
@@ -197,7 +191,7 @@ class Doors:
         read: list[tuple[Read, Record]] = []
         refused: list[tuple[UUID, Record, Refusal, datetime]] = []
         for record in records:
-            said = read_action(record.value or b"", arrived(record, now))
+            said = self.rules.read(record.value or b"", arrived(record, now))
             if isinstance(said, Read):
                 read.append((said, record))
                 service.registry.counter(ACTIONS).labels(said.type).inc()

@@ -6,17 +6,22 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from schemas.reference.facilities import Facilities
 from schemas.transitions import Ack
 from services.chassis.postgres import Db
 from services.transitions import store
 from services.transitions.domain.acknowledge import acknowledgements
+from services.transitions.domain.actions import Read, Refusal, read_action
 from services.transitions.domain.answers import answers
+from services.transitions.domain.identity import episode_id
+from services.transitions.domain.kept import MOVED, NOTHING_KEPT, Kept, Under
 from services.transitions.domain.model import AnswerRow, DeadlineRow, EpisodeRow, Plan
 from services.transitions.domain.plan import plan
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.reconcile import reconcile, timers
+from services.transitions.protocol import VERSIONED, Library, ProtocolError
 from services.transitions.store import Holding
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,6 +34,32 @@ class Rules:
 
     protocol: Protocol
     facilities: Facilities
+    library: Library = field(default_factory=Library)
+
+    def knows(self, label: str) -> bool:
+        """Whether there is a protocol of this label."""
+        try:
+            self.library.kept(label)
+        except ProtocolError:
+            return False
+        return True
+
+    def read(self, value: bytes, at: datetime) -> Read | Refusal:
+        """Read the JSON of one action; one that moves a case to a protocol that is not here is refused."""
+        said = read_action(value, at)
+        if not isinstance(said, Read) or said.type != MOVED:
+            return said
+        label = msgspec.json.decode(said.body)["protocol"]
+        if VERSIONED in label and self.knows(label):
+            return said
+        return Refusal("unknown_protocol", "there is no protocol of this name and version", "protocol")
+
+    def under(self, label: str) -> Under:
+        """The protocol that a case keeps. One that is not here (another replica has it) is planned as at present."""
+        if not self.knows(label):
+            return Under(self.protocol, label)
+        protocol = self.library.kept(label)
+        return Under(protocol, protocol.label)
 
 
 @dataclass(slots=True)
@@ -78,13 +109,17 @@ def plan_one(
 ) -> None:
     """One patient's share of the difference, from everything kept about them; no database is asked."""
     ought = plan(
-        holding.stays, holding.deeds, protocol=rules.protocol, facilities=rules.facilities, as_of=as_of
+        holding.stays,
+        holding.deeds,
+        protocol=rules.protocol,
+        facilities=rules.facilities,
+        as_of=as_of,
+        kept=_kept(holding, rules),
     )
     changes = reconcile(
         holding.episodes,
         ought,
         patient_id=patient_id,
-        protocol_name=rules.protocol.name,
         as_of=as_of,
         arrival=arrival,
     )
@@ -93,9 +128,10 @@ def plan_one(
     _acknowledge(holding, episodes, deadlines, out)
     out.episodes += episodes.values()
     out.deadlines += ((patient_id, row) for row in deadlines.values())
+    ends = {episode_id(one.visit_id, one.kind, one.anchor): one.window_end for one in ought.episodes}
     for row in deadlines.values():
         out.rearmed.add(row.deadline_id)
-        out.timers += ((row.deadline_id, n, at) for n, at in timers(row))
+        out.timers += ((row.deadline_id, n, at) for n, at in timers(row, ends.get(row.episode_id)))
     out.readmissions[patient_id] = [
         (index, found.visit_id, found.verdict) for index, found in ought.readmissions
     ]
@@ -105,6 +141,20 @@ def plan_one(
     out.rearmed.add(patient_id)
     if changes.replan_at is not None:
         out.timers.append((patient_id, REPLAN, changes.replan_at))
+
+
+def _kept(holding: Holding, rules: Rules) -> Kept:
+    """The cases under another protocol: by their rows, and by decisions. What was void begins anew."""
+    opened = {
+        (row.visit_id, row.anchor): rules.under(row.protocol)
+        for row in holding.episodes
+        if row.protocol != rules.protocol.label and row.status != "void"
+    }
+    moved: dict[UUID, Under] = {}
+    for deed in sorted(holding.deeds, key=lambda deed: (deed.at, deed.action_id)):
+        if deed.type == MOVED and deed.protocol:
+            moved[deed.root_id] = structs.replace(rules.under(deed.protocol), moved_at=deed.at)
+    return Kept(opened, moved) if opened or moved else NOTHING_KEPT
 
 
 def _acknowledge(

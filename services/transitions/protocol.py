@@ -14,7 +14,7 @@ from services.transitions.protocols.faults import Wrong
 from services.transitions.protocols.layer import LayerFile
 from services.transitions.protocols.shape import FasterFile, ProtocolFile
 
-__all__ = ["DEFAULT", "SHIPPED", "Library", "ProtocolError", "load_protocol"]
+__all__ = ["DEFAULT", "SHIPPED", "VERSIONED", "Library", "ProtocolError", "load_protocol"]
 
 SHIPPED = Path(__file__).with_name("protocols")
 DEFAULT = "transitions-of-care"
@@ -41,6 +41,7 @@ class Library:
         own = folder / "protocols" if folder else None
         self.folders = [place for place in (own, SHIPPED) if place is not None]
         self._known: dict[str, Protocol] = {}
+        self._oldest: dict[str, str] = {}
 
     def protocol(self, label: str) -> Protocol:
         """The protocol of this label; raises ProtocolError with all that is wrong."""
@@ -52,12 +53,17 @@ class Library:
         """The same for a label that an episode keeps; one of 0.1.0 names no version, and means the oldest there is."""
         if VERSIONED in label:
             return self.protocol(label)
+        if label not in self._oldest:
+            self._oldest[label] = self._oldest_of(label)
+        return self.protocol(self._oldest[label])
+
+    def _oldest_of(self, label: str) -> str:
         base = self._extended(label) or label
         found = [path.stem for place in self.folders for path in place.glob(f"{base}{VERSIONED}*.yaml")]
         versions = [
             int(stem.partition(VERSIONED)[2]) for stem in found if stem.partition(VERSIONED)[2].isdigit()
         ]
-        return self.protocol(f"{label}{VERSIONED}{min(versions)}" if versions else label)
+        return f"{label}{VERSIONED}{min(versions)}" if versions else label
 
     def faults(self, written: Written, over: str) -> list[Fault]:
         """Contradictions and holes of one file; a layer is looked at over the protocol of that label."""

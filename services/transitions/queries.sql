@@ -226,6 +226,10 @@ SELECT (SELECT count(*) FROM claimed) AS claimed, count(*) AS changed, count(*) 
        coalesce(array_agg(late) FILTER (WHERE settled AND late IS NOT NULL), '{}') AS late
 FROM fired;
 
+-- name: protocols_in_use
+-- The protocols under which open cases stand.
+SELECT protocol, count(*) AS cases FROM transitions.episode WHERE status = 'open' GROUP BY protocol ORDER BY protocol;
+
 -- name: count_deadlines
 -- How many deadlines there are, by status.
 SELECT status, count(*) AS deadlines FROM transitions.deadline GROUP BY status;

@@ -65,6 +65,7 @@ class _Body(Struct):
     review_at: datetime | None = None
     occurs_at: datetime | None = None
     complexity: str | None = None
+    protocol: str | None = None
     specialty: str | None = None
     discharging_practitioner: bool = False
     patient: str | None = None
@@ -238,6 +239,7 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         assessment=_assessment.decode(body) if said.type == "assessment_recorded" else None,
         occurs_at=said.occurs_at,
         complexity=said.complexity,
+        protocol=said.protocol,
         specialty=said.specialty,
         discharging_practitioner=said.discharging_practitioner,
         patient=said.patient,

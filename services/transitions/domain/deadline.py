@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from services.transitions.domain import calendar, contact, owed
-from services.transitions.domain.episodes import Draft, End
+from services.transitions.domain.episodes import WINDOW_ENDED, Draft, End
 from services.transitions.domain.model import PlannedDeadline
 from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import (
@@ -41,6 +41,11 @@ def plan_deadline(
         done = draft.arrived_at
     else:
         done = done_at(rule.met_by, work, start)
+    moved_at = draft.under.moved_at
+    if moved_at:
+        told_at = max(told_at or moved_at, moved_at)
+        said = calendar.say_instant(moved_at, start.facility.tz)
+        because = f"{because}; under {draft.under.label} by a decision of {said}"
     learned = learned_at(rule, draft, protocol)
     if told_at and told_at > learned:
         learned = told_at
@@ -149,13 +154,14 @@ def _settled(
 ) -> tuple[str, datetime] | None:
     """What facts alone decide, the earliest fact first. `due` itself is already too late.
 
-    An end at the due instant still finds the deadline pending: messages come before timers.
+    An end at the due instant still finds the deadline pending: messages come before timers. Only the window is a
+    timer itself, and what is due on its last day has had that day.
     """
     if waived and waived < due and (done is None or waived < done):
         return "waived", waived
     if done and done < due:
         return "met", done
-    if end and end.at <= due:
+    if end and (end.at < due or (end.at == due and end.reason != WINDOW_ENDED)):
         return end.pending, end.at
     if done and not enough:
         return "met_late", done

@@ -6,12 +6,14 @@ from msgspec import Struct, field
 
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import calendar
+from services.transitions.domain.kept import NOTHING_KEPT, Kept, Under
 from services.transitions.domain.model import Deed, Move, Stay
 from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import UNKNOWN, Opening, Protocol
 from services.transitions.domain.risk.model import UNKNOWN_RISK, Risk
 
 GONE = frozenset({"cancelled", "folded"})
+WINDOW_ENDED = "window_ended"
 DISCHARGE, FACILITY_HANDOFF = "discharge", "facility_handoff"
 """Kinds of episodes that a discharge opens; see `schemas.transitions.EpisodeKind`."""
 
@@ -32,6 +34,7 @@ class Draft(Struct, gc=False):
     """
 
     stay: Stay
+    under: Under
     opening: Opening
     anchor: str
     start: Start
@@ -42,6 +45,7 @@ class Draft(Struct, gc=False):
     end: End | None = None
     page: bool = True
     hold_until: datetime | None = None
+    window_end: datetime | None = None
     opens_at: datetime | None = None
     acknowledged_at: datetime | None = None
     said: list[Deed] = field(default_factory=list)
@@ -63,6 +67,14 @@ class Circumstances(Struct, frozen=True, gc=False):
     facilities: Facilities
     as_of: datetime
     died_at: datetime | None
+    present: Under
+    kept: Kept = NOTHING_KEPT
+
+    def under(self, stay: Stay, anchor: str, begun: datetime) -> Under:
+        """The protocol that holds for one case."""
+        if self.kept is NOTHING_KEPT:
+            return self.present
+        return self.kept.under(stay, anchor, begun, self.present)
 
 
 def left_at(stay: Stay) -> datetime | None:
@@ -71,18 +83,23 @@ def left_at(stay: Stay) -> datetime | None:
 
 def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
     """One handoff for each move. It is over when the patient moves on, leaves or dies."""
-    opening, left = given.protocol.transfer, left_at(stay)
-    if opening is None or not stay.moves:
+    left = left_at(stay)
+    if not stay.moves:
         return []
     moves = sorted(stay.moves, key=lambda move: (move.at, move.trigger, move.unit or "", move.facility or ""))
     moves = [move for move in moves if left is None or move.at < left]
     drafts: list[Draft] = []
     for n, move in enumerate(moves):
         twins = sum(other.at == move.at and other.trigger == move.trigger for other in moves[:n])
+        anchor = _anchor(move, twins)
+        under = given.under(stay, anchor, move.at)
+        if under.protocol.transfer is None:
+            continue
         draft = Draft(
             stay=stay,
-            opening=opening,
-            anchor=_anchor(move, twins),
+            under=under,
+            opening=under.protocol.transfer,
+            anchor=anchor,
             start=Start(move.at, "transfer", given.facilities.of(move.facility or stay.facility)),
             learned_at=move.learned_at,
             facility=move.facility or stay.facility,
@@ -109,9 +126,9 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     left, died = left_at(stay), given.died_at
     if left is None or (died and died <= left):
         return None
-    facility, engine = given.facilities.of(stay.facility), given.protocol.engine
-    day = calendar.local_date(left, facility.tz)
-    opening = given.protocol.opening(stay, facility, day)
+    facility, under = given.facilities.of(stay.facility), given.under(stay, "", left)
+    engine, day = under.protocol.engine, calendar.local_date(left, facility.tz)
+    opening = under.protocol.opening(stay, facility, day)
     if opening is None:
         return None
     learned = stay.discharge_learned_at or stay.learned_at
@@ -119,6 +136,7 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     unsaid = (stay.disposition_category or UNKNOWN) == UNKNOWN and not stay.disposition_stated
     draft = Draft(
         stay=stay,
+        under=under,
         opening=opening,
         anchor="",
         start=Start(left, "discharge", facility),
@@ -135,7 +153,8 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     if back:
         draft.may_end(max(back[0], left), "readmitted", "superseded", by=max(given.as_of, back[1], learned))
     window = day + timedelta(days=engine.window_days)
-    draft.may_end(calendar.end_of_day(window, facility.tz), "window_ended", "void", by=given.as_of)
+    draft.window_end = calendar.end_of_day(window, facility.tz)
+    draft.may_end(draft.window_end, WINDOW_ENDED, "void", by=given.as_of)
     return draft
 
 

@@ -111,6 +111,7 @@ class Deed(Struct, frozen=True, gc=False, omit_defaults=True):
     read_back: bool | None = None
     occurs_at: datetime | None = None
     complexity: str | None = None
+    protocol: str | None = None
     specialty: str | None = None
     discharging_practitioner: bool = False
     patient: str | None = None
@@ -220,13 +221,15 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     """An episode that ought to exist. `anchor` is empty for a discharge, the event key of a move for a handoff.
 
     `closed` holds (reason, instant) where it has ended. `opens_at` is set where nothing was said of the
-    destination: the episode waits until then for a word, unless it is open already. `said` are the actions that
+    destination: the episode waits until then for a word, unless it is open already. `window_end` is when time
+    alone ends it. `said` are the actions that
     were found to speak of this handoff.
     """
 
     visit_id: UUID
     kind: str
     anchor: str
+    protocol: str
     opened_at: datetime
     learned_at: datetime
     facility: str
@@ -237,6 +240,7 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
     closed: tuple[str, datetime] | None = None
     readmission: PlannedReadmission | None = None
     opens_at: datetime | None = None
+    window_end: datetime | None = None
     programme: Programme | None = None
     lace: Lace | None = None
     notices: tuple[Notice, ...] = ()

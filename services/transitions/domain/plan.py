@@ -9,6 +9,7 @@ from schemas.reference.facilities import Facilities
 from services.transitions.domain import episodes, handoff, notices, readmission
 from services.transitions.domain.deadline import call_backs, learned_at, plan_deadline
 from services.transitions.domain.episodes import DISCHARGE, GONE, Circumstances, Draft
+from services.transitions.domain.kept import NOTHING_KEPT, Kept, Under
 from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Deed, Notice, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
@@ -23,18 +24,21 @@ def plan(
     protocol: Protocol,
     facilities: Facilities,
     as_of: datetime,
+    kept: Kept = NOTHING_KEPT,
 ) -> Plan:
     """Plan one patient. Stays and deeds in any order.
 
     Time passing decides nothing here but which thirty-day windows have ended. An episode with `opens_at`
     later than `as_of` is not to be opened yet. Shadow and test stays are planned beside the live ones and
-    neither sees the other. What someone says they will have done counts for nothing.
+    neither sees the other. What someone says they will have done counts for nothing. `protocol` is the present
+    one; `kept` names the cases under another.
     """
     if not any(stay.moves or stay.discharged_at for stay in stays):
         return Plan()  # nobody has moved or left
     skew = protocol.engine.clock_skew
     done = [deed for deed in deeds if deed.occurred_at <= deed.at + skew and not misdirected(deed, stays)]
     done.sort(key=lambda deed: (deed.occurred_at, deed.at, deed.action_id))
+    present = Under(protocol, protocol.label)
     planned: list[PlannedEpisode] = []
     judged: list[tuple[UUID, PlannedReadmission]] = []
     turns: list[datetime] = []
@@ -42,7 +46,7 @@ def plan(
     for live in (True, False):
         group = [stay for stay in stays if stay.live is live]
         if group:
-            given = Circumstances(protocol, facilities, as_of, readmission.death_of(group))
+            given = Circumstances(protocol, facilities, as_of, readmission.death_of(group), present, kept)
             alarms += _plan_group(group, done, given, planned, judged, turns)
     planned.sort(key=lambda episode: (episode.opened_at, str(episode.visit_id), episode.kind, episode.anchor))
     judged.sort(key=lambda pair: (pair[1].at, str(pair[0]), str(pair[1].visit_id)))
@@ -97,9 +101,8 @@ def _with_deeds(
     return [
         _episode(
             draft,
-            work_on(drafts, n, deeds, protocol.complexity),
+            work_on(drafts, n, deeds, draft.under.protocol.complexity),
             {kind: at for (m, kind), at in waived.items() if m == n},
-            protocol,
             verdicts,
             notices.of_draft(drafts, n, deeds),
         )
@@ -111,11 +114,10 @@ def _episode(
     draft: Draft,
     work: Work,
     waived: dict[str, datetime],
-    protocol: Protocol,
     verdicts: Sequence[tuple[UUID, PlannedReadmission]],
     told: tuple[Notice, ...],
 ) -> PlannedEpisode:
-    stay, end, taken = draft.stay, draft.end, draft.acknowledged_at
+    stay, end, taken, protocol = draft.stay, draft.end, draft.acknowledged_at, draft.under.protocol
     chosen = [rule for rule in draft.opening.deadlines if rule.complexity in {None, work.judged.level}]
     rules = [rule for rule in chosen if not rule.opened_by]
     deadlines = tuple(plan_deadline(rule, draft, work, waived.get(rule.kind), protocol) for rule in rules)
@@ -126,6 +128,7 @@ def _episode(
         visit_id=stay.visit_id,
         kind=draft.opening.episode,
         anchor=draft.anchor,
+        protocol=draft.under.label,
         opened_at=draft.start.at,
         learned_at=max((learned_at(rule, draft, protocol) for rule in rules), default=draft.learned_at),
         facility=draft.facility,
@@ -136,6 +139,7 @@ def _episode(
         closed=closed,
         readmission=None if draft.anchor else _verdict_on(stay, verdicts),
         opens_at=draft.opens_at,
+        window_end=draft.window_end,
         programme=draft.risk.programme,
         lace=draft.risk.lace,
         notices=told,

@@ -38,7 +38,6 @@ def reconcile(
     plan: Plan,
     *,
     patient_id: UUID,
-    protocol_name: str,
     as_of: datetime,
     arrival: datetime,
 ) -> Changes:
@@ -55,7 +54,7 @@ def reconcile(
         standing = row is not None and row.status != "void"
         if planned.opens_at and planned.opens_at > as_of and not standing:
             continue
-        after[name] = _episode(row, planned, name, patient_id, protocol_name, moment)
+        after[name] = _episode(row, planned, name, patient_id, moment)
     for name, row in before.items():
         if name not in after:
             after[name] = _void(row, patient_id, moment)
@@ -66,12 +65,15 @@ def reconcile(
     return Changes(tuple(episodes), tuple(deadlines), tuple(after.values()), plan.replan_at)
 
 
-def timers(row: DeadlineRow) -> list[Timer]:
-    """What is to be armed for this deadline: its due time as number 0, the warnings still ahead from 1 on."""
+def timers(row: DeadlineRow, window_end: datetime | None = None) -> list[Timer]:
+    """What is to be armed for this deadline: its due time as number 0, the warnings still ahead from 1 on.
+
+    What is due when the window ends is settled by the plan that ends it: nobody can act on it any more.
+    """
     if row.status != "pending":
         return []
     ahead = [(n, warning.at) for n, warning in enumerate(row.warnings, start=1) if n > row.warned]
-    return [(0, row.due_at), *ahead]
+    return ahead if window_end and row.due_at >= window_end else [(0, row.due_at), *ahead]
 
 
 def _collect(
@@ -132,7 +134,6 @@ def _episode(
     planned: PlannedEpisode,
     name: str,
     patient_id: UUID,
-    protocol_name: str,
     moment: Moment,
 ) -> EpisodeRow:
     standing = row is not None and row.status != "void"
@@ -167,7 +168,7 @@ def _episode(
         opened_at=planned.opened_at,
         closed_at=closed_at,
         close_reason=reason,
-        protocol=row.protocol if row and standing else protocol_name,
+        protocol=planned.protocol,
         facility=planned.facility,
         unit=planned.unit,
         team=planned.team,

@@ -34,6 +34,7 @@ FACILITIES = Facilities(
     Facility(name="default", zone="America/New_York"),
     {
         "SNF1": Facility(name="SNF1", zone="America/New_York", type="snf", team="snf-team"),
+        "PSY1": Facility(name="PSY1", zone="America/New_York", type="psych"),
         "WEST": Facility(name="WEST", zone="America/Los_Angeles"),
         "PICKY": Facility(name="PICKY", zone="America/New_York", handoff_units=frozenset({"ICU"})),
     },
@@ -248,7 +249,6 @@ class Story:
             self.rows,
             ought,
             patient_id=PATIENT,
-            protocol_name=self.protocol.label,
             as_of=now,
             arrival=self.arrival,
         )

@@ -34,9 +34,7 @@ LEFT = "2026-01-09 15:00"
 
 
 def brought(rows: Any, ought: Plan, as_of: datetime, arrival: datetime | None = None) -> Changes:
-    return reconcile(
-        rows, ought, patient_id=PATIENT, protocol_name=PROTOCOL.label, as_of=as_of, arrival=arrival or as_of
-    )
+    return reconcile(rows, ought, patient_id=PATIENT, as_of=as_of, arrival=arrival or as_of)
 
 
 # --- identity and difference -----------------------------------------------------------------------------------
@@ -85,9 +83,7 @@ def test_a_merge_moves_the_rows_and_tells_of_each() -> None:
     other = replace(HOME, patient_id=HOME.visit_id)
     at = ny("2026-01-10 09:00")
     ought = plan([other], [], protocol=PROTOCOL, facilities=FACILITIES, as_of=at)
-    moved = reconcile(
-        story.rows, ought, patient_id=HOME.visit_id, protocol_name=PROTOCOL.label, as_of=at, arrival=at
-    )
+    moved = reconcile(story.rows, ought, patient_id=HOME.visit_id, as_of=at, arrival=at)
     assert [(row.patient_id, row.revision) for row in moved.episodes] == [(HOME.visit_id, 2)]
     assert [(d.status, d.revision, d.generation) for d in moved.deadlines] == [("pending", 2, 0)] * 5
 
@@ -99,7 +95,6 @@ def test_an_episode_keeps_the_protocol_it_was_opened_under() -> None:
         story.rows,
         planned(HOME, as_of=ny(LEFT)),
         patient_id=PATIENT,
-        protocol_name="another@2",
         as_of=ny(LEFT),
         arrival=ny(LEFT),
     )

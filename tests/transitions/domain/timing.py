@@ -54,9 +54,7 @@ def measured(work: Callable[[], object], times: int = 4000) -> tuple[float, floa
 def main() -> None:
     for name, (stays, deeds) in PATIENTS.items():
         ought = plan(stays, deeds, protocol=PROTOCOL, facilities=FACILITIES, as_of=AS_OF)
-        rows = reconcile(
-            (), ought, patient_id=PATIENT, protocol_name=PROTOCOL.label, as_of=AS_OF, arrival=AS_OF
-        ).rows
+        rows = reconcile((), ought, patient_id=PATIENT, as_of=AS_OF, arrival=AS_OF).rows
         planning = measured(
             lambda stays=stays, deeds=deeds: plan(  # type: ignore[misc]
                 stays, deeds, protocol=PROTOCOL, facilities=FACILITIES, as_of=AS_OF
@@ -64,7 +62,7 @@ def main() -> None:
         )
         comparing = measured(
             lambda rows=rows, ought=ought: reconcile(  # type: ignore[misc]
-                rows, ought, patient_id=PATIENT, protocol_name=PROTOCOL.label, as_of=AS_OF, arrival=AS_OF
+                rows, ought, patient_id=PATIENT, as_of=AS_OF, arrival=AS_OF
             )
         )
         print(
