@@ -1,5 +1,6 @@
 """Invented hospitals for tests of the worklist: as events, taken in by the worklist's own consumer."""
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-import asyncpg
-
 from schemas.alerts import AlertEvent
 from schemas.encounters import EncounterEvent
 from schemas.transitions import DeadlineEvent, EpisodeEvent
+from services.chassis.postgres import Db
 from services.worklist import changes
 from services.worklist.consumer import Event, follow
+from services.worklist.store import Heard, hear_actions
 
 OURS = UUID(int=7)
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -183,35 +184,25 @@ def full(now: datetime, number: int = 500) -> Story:
     )
 
 
-async def take_in(dsn: str, *stories: Story) -> None:
+async def take_in(db: Db, *stories: Story) -> None:
     """Have the worklist hear of them, as its consumer would."""
-    db = await asyncpg.connect(dsn)
-    try:
-        async with db.transaction():
-            events: dict[tuple[str, UUID | str], Event] = {}
-            for story in stories:
-                events |= story.events()
-            touched = await follow(db, events)
-            await changes.note(db, touched)
-    finally:
-        await db.close()
+    async with db.transaction():
+        events: dict[tuple[str, UUID | str], Event] = {}
+        for story in stories:
+            events |= story.events()
+        await changes.note(db, await follow(db, events))
 
 
-async def act(dsn: str, story: Story, by: str, words: str = "no_answer", at: datetime | None = None) -> str:
-    """Have somebody else enter a call, as from another process; gives its id."""
-    at = at or datetime.now(UTC)
-    db = await asyncpg.connect(dsn)
-    try:
-        action_id = f"{by}-{at.timestamp()}"
-        body = (
-            f'{{"type":"contact_attempted","id":"{action_id}","visit":"{story.visit_number}","channel":"phone",'
-            f'"party":"patient","outcome":"{words}","by":"{by}"}}'
-        )
-        await db.execute(
-            "INSERT INTO worklist.action (action_id, type, ours, state, by, at, occurred_at, patient_id, episode_id, "
-            "number, facility, body) VALUES ($1, 'contact_attempted', false, 'confirmed', $2, $3, $3, $4, $5, $6, $7, $8)",
-            action_id, by, at, story.id("patient"), story.case, story.visit_number, story.facility, body,
-        )  # fmt: skip
-        return action_id
-    finally:
-        await db.close()
+async def act(db: Db, story: Story, by: str, outcome: str = "no_answer") -> str:
+    """Have somebody enter a call elsewhere, as care.actions tells of it; gives its id."""
+    at = datetime.now(UTC)
+    said = {
+        "type": "contact_attempted", "id": f"{by}-{at.timestamp()}", "visit": story.visit_number,
+        "facility": story.facility, "channel": "phone", "party": "patient", "outcome": outcome, "by": by,
+    }  # fmt: skip
+    heard = Heard(
+        action_id=said["id"], type=said["type"], by=by, at=at, occurred_at=at, number=story.visit_number,
+        facility=story.facility, authority=None, withdraws=None, body=json.dumps(said), partition=0, offset=1,
+    )  # fmt: skip
+    await hear_actions(db, [heard])
+    return heard.action_id

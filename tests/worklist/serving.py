@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from argon2 import PasswordHasher
 
-from services.chassis.web import Server, listen, server
-from services.worklist.access import Role, User, tokens
+from services.chassis.postgres import Db, Pool, Row, open_pool
+from services.chassis.web import listen, server
 from services.worklist.access import store as sessions
+from services.worklist.access import tokens
 from services.worklist.app import build
 from services.worklist.settings import Settings
 from tests.worklist import hospital
@@ -35,11 +35,9 @@ class Worklist:
     """A served worklist: its address, its database, and a thread that can be asked to do something there."""
 
     address: str
-    dsn: str
     loop: asyncio.AbstractEventLoop
-    http: Server
+    pool: Pool
     app: Any
-    tokens: dict[str, str] = field(default_factory=dict)
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run something in the server's loop, and wait for it."""
@@ -47,27 +45,36 @@ class Worklist:
         return future.result(30)
 
     def take_in(self, *stories: hospital.Story) -> None:
-        self.do(hospital.take_in(self.dsn, *stories))
+        self.do(self._with(hospital.take_in, *stories))
 
-    def act(self, story: hospital.Story, by: str = "rn.ray", words: str = "no_answer") -> str:
-        done: str = self.do(hospital.act(self.dsn, story, by, words))
+    def act(self, story: hospital.Story, by: str = "rn.ray", outcome: str = "no_answer") -> str:
+        """Have somebody enter a call elsewhere; gives its id."""
+        done: str = self.do(self._with(hospital.act, story, by, outcome))
         return done
 
-    def rows(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        async def ask() -> list[asyncpg.Record]:
-            db = await asyncpg.connect(self.dsn)
-            try:
-                return await db.fetch(query, *args)
-            finally:
-                await db.close()
-
-        found: list[asyncpg.Record] = self.do(ask())
+    def rows(self, query: str, *args: Any) -> list[Row]:
+        found: list[Row] = self.do(self.pool.fetch(query, *args))
         return found
+
+    def sign_in(self, name: str) -> str:
+        """A session of a user of users.yaml, without the work of the password; gives its token."""
+        token: str = self.do(self._with(self._session, name))
+        return token
 
     def clear(self) -> None:
         """An empty hospital again; sessions stay."""
-        tables = "visit, patient, word, episode, deadline, alert, action, lease"
-        self.rows(f"TRUNCATE {', '.join(f'worklist.{each}' for each in tables.split(', '))}")
+        tables = ("visit", "patient", "word", "episode", "deadline", "alert", "action", "lease")
+        self.do(self.pool.execute("; ".join(f"DELETE FROM worklist.{table}" for table in tables)))
+
+    async def _with(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
+        async with self.pool.acquire() as db:
+            return await work(db, *args)
+
+    async def _session(self, db: Db, name: str) -> str:
+        access = self.app.state.access
+        user, credential, token = access.users.user(name), access.users.credential(name), tokens.new()
+        await sessions.begin_session(db, token, user, "password", credential, access.settings.longest)
+        return token
 
 
 @contextlib.contextmanager
@@ -82,16 +89,16 @@ def serving(dsn: str, folder: Path, **settings: Any) -> Iterator[Worklist]:
         **settings,
     )
     service = build(said)
-    desk = service.routes[0].app.state.desk  # type: ignore[attr-defined]
+    app = service.routes[0].app  # type: ignore[attr-defined]
     port = listen(said)
-    http = server(service.routes[0].app)  # type: ignore[attr-defined]
+    http = server(app)
     ready = threading.Event()
-    held: dict[str, Any] = {}
+    loops: list[asyncio.AbstractEventLoop] = []
 
     async def life() -> None:
-        service.pool = await asyncpg.create_pool(dsn, min_size=2, max_size=8)
-        live = asyncio.create_task(desk.live.run(service))
-        held["loop"] = asyncio.get_running_loop()
+        service.pool = await open_pool(said, schema="worklist", plan_anew=True)
+        live = asyncio.create_task(app.state.desk.live.run(service))
+        loops.append(asyncio.get_running_loop())
         ready.set()
         try:
             await http.serve(sockets=[port])
@@ -102,33 +109,9 @@ def serving(dsn: str, folder: Path, **settings: Any) -> Iterator[Worklist]:
 
     thread = threading.Thread(target=lambda: asyncio.run(life()), daemon=True)
     thread.start()
-    assert ready.wait(30)
-    made = Worklist(
-        f"http://127.0.0.1:{port.getsockname()[1]}",
-        dsn,
-        held["loop"],
-        http,
-        service.routes[0].app,  # type: ignore[attr-defined]
-    )
+    assert ready.wait(60)
     try:
-        yield made
+        yield Worklist(f"http://127.0.0.1:{port.getsockname()[1]}", loops[0], service.pool, app)
     finally:
         http.should_exit = True
-        thread.join(20)
-
-
-async def session_of(worklist: Worklist, name: str) -> str:
-    """A session of a user of users.yaml, without the work of its password; gives the token."""
-    roles = {"lead": Role.SUPERVISOR, "ops": Role.OPERATOR}.get(name, Role.COORDINATOR)
-    users = worklist.app.state.access.users
-    credential = users.credential(name)
-    assert credential is not None
-    token = tokens.new()
-    db = await asyncpg.connect(worklist.dsn)
-    try:
-        user = User(f"file:{name}", name, frozenset({roles}))
-        longest = worklist.app.state.access.settings.longest
-        await sessions.begin_session(db, token, user, "password", credential, longest)
-    finally:
-        await db.close()
-    return token
+        thread.join(30)

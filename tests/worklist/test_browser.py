@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 from tests.infra import PostgresServer
 from tests.worklist import hospital
 from tests.worklist.hospital import Story
-from tests.worklist.serving import PASSWORD, Worklist, serving, session_of
+from tests.worklist.serving import PASSWORD, Worklist, serving
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: chromium)")
@@ -65,7 +65,7 @@ class Desk:
         context.set_default_timeout(15_000)
         self.contexts.append(context)
         if name is not None:
-            token = self.worklist.do(session_of(self.worklist, name))
+            token = self.worklist.sign_in(name)
             context.add_cookies([{"name": "baton", "value": token, "url": self.worklist.address}])
         page = context.new_page()
         page.on("pageerror", lambda error: self.trouble.append(str(error)))

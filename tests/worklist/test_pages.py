@@ -12,7 +12,7 @@ from services.worklist.pages_render import ASSETS
 from tests.infra import PostgresServer
 from tests.worklist import hospital
 from tests.worklist.hospital import SCRIPT, Story
-from tests.worklist.serving import Worklist, serving, session_of
+from tests.worklist.serving import Worklist, serving
 
 MOST_BYTES = 200_000
 
@@ -50,7 +50,7 @@ class Browse:
         self.clients: list[httpx.Client] = []
 
     def __call__(self, name: str = "rn.ann") -> "Person":
-        token = self.worklist.do(session_of(self.worklist, name))
+        token = self.worklist.sign_in(name)
         client = httpx.Client(
             base_url=self.worklist.address, cookies={"baton": token}, follow_redirects=True, trust_env=False
         )
