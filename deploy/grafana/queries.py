@@ -1,12 +1,15 @@
 """PromQL for the dashboard, one function for each way to ask; what the catalogue does not know cannot be asked."""
 
 from services.admissions import app as admissions
+from services.admissions.mllp import app as mllp
+from services.auditor import app as auditor
 from services.chassis import metrics
 from services.notifications import app as notifications
 from services.transitions import app as transitions
+from services.worklist import app as worklist
 
 # Imported for what they declare: every process of Baton.
-APPS = (admissions, transitions, notifications)
+APPS = (admissions, mllp, transitions, notifications, worklist, auditor)
 CATALOGUE = {metric.name: metric for metric in metrics.catalogue()}
 # Which process it was; put on by prometheus.yml.
 PROCESS = "process"

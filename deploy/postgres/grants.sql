@@ -4,8 +4,9 @@
 BEGIN;
 
 -- Shared: how far each consumer is, and which broker each service last published to. The rest is to be read.
-GRANT USAGE ON SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications, baton_worklist;
-GRANT SELECT ON ALL TABLES IN SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications, baton_worklist;
+GRANT USAGE ON SCHEMA baton TO baton_admissions, baton_transitions, baton_notifications, baton_worklist, baton_auditor;
+GRANT SELECT ON ALL TABLES IN SCHEMA baton
+    TO baton_admissions, baton_transitions, baton_notifications, baton_worklist, baton_auditor;
 GRANT INSERT, UPDATE, DELETE ON baton.applied_mark, baton.kafka_cluster
     TO baton_admissions, baton_transitions, baton_notifications, baton_worklist;
 
@@ -22,6 +23,12 @@ GRANT USAGE ON SCHEMA worklist TO baton_worklist;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA worklist TO baton_worklist;
 -- The audit is written, and neither changed nor read: whoever reads it is somebody else.
 REVOKE SELECT, UPDATE, DELETE ON worklist.audit FROM baton_worklist;
+
+-- The auditor compares what came in with what was alerted: it sees these tables, and changes none.
+GRANT USAGE ON SCHEMA admissions, transitions, notifications TO baton_auditor;
+GRANT SELECT ON admissions.event, admissions.message, admissions.merge, admissions.patient, admissions.visit_root,
+    transitions.action, transitions.withdrawal, transitions.visit, transitions.episode, transitions.deadline,
+    notifications.alert, notifications.late_item TO baton_auditor;
 
 -- The raw messages are kept by month: admissions adds a partition when a month begins, and drops one that is past its
 -- retention. Both need the owner of the table.

@@ -10,6 +10,7 @@
 \getenv transitions BATON_TRANSITIONS_PASSWORD
 \getenv notifications BATON_NOTIFICATIONS_PASSWORD
 \getenv worklist BATON_WORKLIST_PASSWORD
+\getenv auditor BATON_AUDITOR_PASSWORD
 
 -- Owns every schema; for `baton migrate`, for grants.sql, and for the operator's command.
 CREATE ROLE baton_migrator LOGIN PASSWORD :'migrator';
@@ -18,11 +19,14 @@ CREATE ROLE baton_admissions LOGIN PASSWORD :'admissions';
 CREATE ROLE baton_transitions LOGIN PASSWORD :'transitions';
 CREATE ROLE baton_notifications LOGIN PASSWORD :'notifications';
 CREATE ROLE baton_worklist LOGIN PASSWORD :'worklist';
+-- Reads only.
+CREATE ROLE baton_auditor LOGIN PASSWORD :'auditor';
 
 -- Admissions owns one table, which it makes and drops parts of; a migration may have to change that one too.
 GRANT baton_admissions TO baton_migrator;
 
 REVOKE ALL ON DATABASE :"DBNAME" FROM PUBLIC;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"DBNAME" TO baton_migrator, baton_admissions, baton_transitions, baton_notifications, baton_worklist;
+GRANT CONNECT ON DATABASE :"DBNAME" TO baton_migrator, baton_admissions, baton_transitions, baton_notifications, baton_worklist,
+    baton_auditor;
 GRANT CREATE ON DATABASE :"DBNAME" TO baton_migrator;

@@ -12,6 +12,7 @@ from uuid import UUID
 from schemas.base import iso
 from services.auditor.domain.audit import apart
 from services.auditor.domain.protocol import Protocol
+from services.auditor.domain.stay import NOT_FOLLOWED
 from services.auditor.domain.timeline import Expected
 from services.auditor.domain.world import Families
 from services.auditor.settings import Rules
@@ -142,6 +143,8 @@ def _not_now(
     arrived = (messages, people)
     if any(row["at"] > until for rows in arrived for row in rows):
         return "something arrived just now"
+    if any(row["trigger"] in NOT_FOLLOWED for row in messages):
+        return "their identifiers were linked, moved or re-labelled"
     feeds = {row["feed"] for row in messages}
     if any(name not in rules.feeds or rules.feeds[name].not_followed for name in feeds):
         return "their feed's profile says what the audit does not follow"

@@ -20,11 +20,11 @@ SELECT EXISTS (
 
 -- name: messages
 -- What arrived about these patients and visits, as it arrived.
-SELECT m.received_at AS at, e.feed, m.raw
+SELECT m.received_at AS at, e.feed, e.trigger, m.raw
 FROM admissions.event e JOIN admissions.message m ON m.event_id = e.event_id
 WHERE e.root_id = ANY($1::uuid[])
 UNION ALL
-SELECT m.received_at, e.feed, m.raw
+SELECT m.received_at, e.feed, e.trigger, m.raw
 FROM admissions.event e JOIN admissions.message m ON m.event_id = e.event_id
 WHERE e.root_id IS NULL AND e.patient_id = ANY($1::uuid[]);
 

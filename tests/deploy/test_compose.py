@@ -14,6 +14,7 @@ from baton.cli import parser
 from baton.run import APPS
 from services.admissions.mllp.settings import Settings as Mllp
 from services.admissions.settings import Settings as Admissions
+from services.auditor.settings import Settings as Auditor
 from services.chassis.settings import variable
 from services.notifications.settings import Settings as Notifications
 from services.transitions.settings import Settings as Transitions
@@ -22,7 +23,7 @@ from tests.deploy import compose
 
 SETTINGS = {
     variable(cls, field)
-    for cls in (Admissions, Mllp, Transitions, Notifications, Worklist)
+    for cls in (Admissions, Mllp, Transitions, Notifications, Worklist, Auditor)
     for field in cls.model_fields
 }
 # Named by contacts.yaml, not by a setting.
@@ -34,6 +35,7 @@ ROLE = {
     "deadlines": "baton_transitions",
     "notifications": "baton_notifications",
     "worklist": "baton_worklist",
+    "auditor": "baton_auditor",
     "migrate": "baton_migrator",
     "topics": "baton_migrator",
     "baton": "baton_migrator",
@@ -144,7 +146,7 @@ def test_no_secret_is_in_the_file_and_each_is_asked_for() -> None:
     """A variable that holds a secret has no default, and a sentence for whoever has not set it; contacts may be none."""
     secret = {name for name in compose.variables() if name.endswith("_PASSWORD")} - SECRETS
 
-    assert len(secret) == 7
+    assert len(secret) == 8
     for name in secret:
         default, complaint = compose.variables()[name]
         assert default is None
@@ -172,7 +174,7 @@ def test_make_env_makes_a_fresh_secret_for_each(tmp_path: Path) -> None:
     again = subprocess.run(command, check=False, capture_output=True, timeout=30)
 
     secrets = re.findall(r"^\w+_PASSWORD=([0-9a-f]{48})$", written, re.MULTILINE)
-    assert len(set(secrets)) == 7
+    assert len(set(secrets)) == 8
     assert re.sub(r"[0-9a-f]{48}", "change-me", written) == compose.EXAMPLE.read_text("utf-8")
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert again.returncode == 1

@@ -16,6 +16,7 @@ import asyncpg
 import pytest
 
 from schemas.topics import ADT_INBOUND, CARE_ACTIONS
+from services.auditor import examine
 from services.chassis.kafka import Outgoing
 from services.chassis.migrations import migrate
 from tests.deploy import compose
@@ -67,7 +68,7 @@ def psql(dsn: str, script: Path) -> None:
     """Run a script as the images do."""
     passwords = {
         f"BATON_{name}_PASSWORD": "it's a secret"
-        for name in ("MIGRATOR", "ADMISSIONS", "TRANSITIONS", "NOTIFICATIONS", "WORKLIST")
+        for name in ("MIGRATOR", "ADMISSIONS", "TRANSITIONS", "NOTIFICATIONS", "WORKLIST", "AUDITOR")
     }
     command = [str(binaries(None) / "psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-f", str(script), dsn]
     done = subprocess.run(
@@ -105,6 +106,19 @@ async def test_a_service_may_write_its_own_schema_and_its_progress_and_nothing_e
 
     assert len(own) > 3
     assert writable == own | SHARED
+
+
+async def test_the_auditor_reads_what_it_compares_and_changes_nothing(granted: str) -> None:
+    """Its role may run every statement of the audit, and may write no table at all."""
+    db = await asyncpg.connect(as_role(granted, "baton_auditor"))
+    try:
+        for statement in examine.SQL.values():
+            await db.execute(statement.replace("$1::uuid[]", "'{}'::uuid[]"))
+        writable = await db.fetch(WRITES, "baton_auditor")
+    finally:
+        await db.close()
+
+    assert writable == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ _PAIRS = {"A12": "A02", "A38": "A05", "A27": "A14", "A52": "A21", "A53": "A22"}
 CANCELS = frozenset({"A13", *_WHOLE_STAY, *_PAIRS})
 _STATE_EVENTS = frozenset({"A01", "A02", "A03", "A04", "A05", "A06", "A07", "A14", "A21", "A22"})
 _UPDATES = frozenset({"A08", "A09", "A10", "A15", "A16", "A25", "A26", "A32", "A33", "A54", "A55"})
+NOT_FOLLOWED = frozenset({"A17", "A24", "A35", "A37", *(f"A{number}" for number in range(41, 52))})
+"""Swaps, links, and moves and re-labels of identifiers: what they make of a visit the audit does not compute."""
+
 SPEAKS_OF_VISIT = _STATE_EVENTS | _UPDATES | CANCELS
 _MOVES = frozenset({"A01", "A02", "A04", "A06", "A07"})
 _FIRST_SEEN = frozenset({"A08", "A02", "A54", "A55"})
