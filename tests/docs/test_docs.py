@@ -17,6 +17,7 @@ from baton.cli import parser
 from schemas import topics
 from services.admissions.domain.feed import FeedProfile
 from services.notifications.domain.model import DUE_SOON, LATE_KNOWN, MISSED, READMISSION_DETECTED
+from services.transitions.domain.notices import DECLINED, RED_FLAG
 from services.transitions.domain.protocol import Protocol
 from services.transitions.protocol import load_protocol
 
@@ -299,7 +300,7 @@ def test_every_code_of_a_refusal_is_explained() -> None:
 
 
 def _alert_kinds() -> set[str]:
-    kinds = {READMISSION_DETECTED, LATE_KNOWN}
+    kinds = {READMISSION_DETECTED, LATE_KNOWN, RED_FLAG, DECLINED}
     for name in ("transitions-of-care", "demo"):
         protocol: Protocol = load_protocol(name)
         for opening in [*protocol.dispositions.values(), protocol.transfer]:
