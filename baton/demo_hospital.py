@@ -1,6 +1,7 @@
 """What the demo sends: an invented hospital's last ten days, its traffic as it comes, and a story on top, in rounds."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,12 +14,13 @@ from baton.addresses import Addresses
 from baton.confirm import wait_until_applied
 from baton.console import Console
 from baton.demo_kept import Kept
+from baton.demo_people import bookings, deeds
 from baton.demo_story import SAMPLE, tell
 from baton.quiet import wait_until_quiet
 from baton.sending import CONSUMER, produce
 from baton.simulate import Hospital, Sent, simulate
 from baton.trouble import Trouble
-from schemas.topics import ADT_INBOUND
+from schemas.topics import ADT_INBOUND, CARE_ACTIONS
 from services.chassis import clock
 from services.chassis.clock import monotonic
 from services.chassis.kafka import Admin, KafkaAwayError, Outgoing
@@ -59,6 +61,7 @@ class Feed:
             chunk = waiting[start : start + CHUNK]
             await self._send([sent.data for sent in chunk])
             self._keep(replace(self.kept, sent=self.kept.sent + len(chunk)))
+            await self._act(chunk)
             done = f"{start + len(chunk)} of {len(waiting)} messages, {monotonic() - began:.0f} s"
             self._console.say("hospital", f"loading: {done}", "dim")
         await self._come_to_rest()
@@ -107,6 +110,13 @@ class Feed:
         await produce(self._where, ADT_INBOUND, [Outgoing(None, message) for message in messages])
         # The embedded broker forgets with its end: what is told as sent stands in Postgres.
         await wait_until_applied(self._where, CONSUMER, ADT_INBOUND)
+
+    async def _act(self, sent: Sequence[Sent]) -> None:
+        """What people did meanwhile; an action that was sent before is the same action."""
+        now = await self._now()
+        actions = [*deeds(sent, now), *bookings(sent, now)]
+        records = [Outgoing(None, json.dumps(action).encode()) for action in actions]
+        await produce(self._where, CARE_ACTIONS, records)
 
     def _keep(self, kept: Kept) -> None:
         if kept != self.kept:
