@@ -148,8 +148,8 @@ def _not_now(
     feeds = {row["feed"] for row in messages}
     if any(name not in rules.feeds or rules.feeds[name].not_followed for name in feeds):
         return "their feed's profile says what the audit does not follow"
-    if any(row["protocol"].partition("@")[0] != rules.name for row in cases):
-        return "they are under another protocol"
+    if any(row["protocol"] != rules.label for row in cases):
+        return f"they are not under {rules.label}"
     return None
 
 

@@ -22,7 +22,7 @@ class Settings(ServiceSettings):
 
     protocol: str = Field(
         default="transitions-of-care",
-        description="the protocol by name: a shipped one, or one of the configuration folder",
+        description="the protocol by name, a shipped one or one of the configuration folder; episodes under layers are left out",
     )
     audit_hour: int = Field(
         default=3,
@@ -34,9 +34,11 @@ class Settings(ServiceSettings):
     def rules(self) -> "Rules":
         """Protocol, feeds and facilities; raises SettingsError with one sentence where they cannot be used."""
         try:
-            data = _protocol(self.protocol, self.config_dir)
+            name = self.protocol.partition("+")[0]
+            data = _protocol(name, self.config_dir)
             Protocol(data)
-            return Rules(self.protocol, data, _feeds(self.config_dir), load_facilities(self.config_dir))
+            label = f"{name.partition('@')[0]}@{data['version']}"
+            return Rules(label, data, _feeds(self.config_dir), load_facilities(self.config_dir))
         except FacilitiesError as error:
             problem = f"{error}."
         except (OSError, yaml.YAMLError, KeyError, ValueError, TypeError) as error:
@@ -48,12 +50,12 @@ class Settings(ServiceSettings):
 
 
 class Rules:
-    """What the audit goes by."""
+    """What the audit goes by. `label` is how an episode names the version it was opened under."""
 
     def __init__(
-        self, name: str, protocol: Mapping[str, Any], feeds: Mapping[str, Feed], facilities: Facilities
+        self, label: str, protocol: Mapping[str, Any], feeds: Mapping[str, Feed], facilities: Facilities
     ) -> None:
-        self.name = name
+        self.label = label
         self.protocol = protocol
         self.feeds = feeds
         self.facilities = facilities
