@@ -106,7 +106,8 @@ async def record_view(
     """
     caller = caller_of(request)
     whole = Entry(action, what, object_id, patients, cases, fields)
-    entry = caller.access.seen.only_new(caller.origin, whole) if caller.background else whole
+    again = caller.background and action is Action.VIEW
+    entry = caller.access.seen.only_new(caller.origin, whole) if again else whole
     if entry is not None:
         await caller.access.write(caller.origin, entry, db)
         caller.access.seen.remember(caller.origin, entry)
@@ -144,17 +145,17 @@ def without_patients(request: Request) -> None:
 
 @dataclass(slots=True)
 class Seen:
-    """Which patients and cases a session has been shown by which kind of page, for a while; each process its own."""
+    """Which fields of which patients and cases a session was shown by which page, for a while; each process its own."""
 
-    _known: dict[tuple[UUID | None, str, object], float] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     def only_new(self, origin: From, entry: Entry) -> Entry | None:
         """The entry without what is remembered; None where nothing is left of it."""
         limit = monotonic() - REMEMBERED
-        key = origin.session_id
+        page = _page(origin, entry)
 
         def fresh(each: object) -> bool:
-            return self._known.get((key, entry.what, each), limit) <= limit
+            return self._known.get((*page, each), limit) <= limit
 
         patients = [each for each in entry.patients if fresh(each)]
         cases = [each for each in entry.cases if fresh(each)]
@@ -170,4 +171,8 @@ class Seen:
         if len(self._known) > MOST_REMEMBERED:
             self._known = {}  # what is forgotten is recorded once more
         for each in (*entry.patients, *entry.cases, entry.object_id):
-            self._known[origin.session_id, entry.what, each] = now
+            self._known[*_page(origin, entry), each] = now
+
+
+def _page(origin: From, entry: Entry) -> tuple[object, ...]:
+    return origin.session_id, entry.what, frozenset(entry.fields)

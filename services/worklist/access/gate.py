@@ -84,9 +84,8 @@ class Gate:
         hosts = request.headers.getlist("host")
         origin = self._access.place.origin(hosts[0]) if len(hosts) == 1 else None
         if origin is None:
-            return answers.refuse(
-                request, 400, "unknown_host", "This is not the address of the worklist."
-            ), b""
+            where = self._access.place.url or "localhost or 127.0.0.1"
+            return answers.refuse(request, 400, "unknown_host", f"The worklist is at {where}, not here."), b""
         body = b""
         if request.method not in SAFE:
             try:
@@ -184,15 +183,15 @@ def _background(request: Request) -> bool:
 
 
 async def _read(said: Headers, receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large."""
+    """The whole body; None where it is too large, or does not come to its end."""
     length = said.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MOST_BODY:
+    if not length.isdecimal() or len(length) > 9 or int(length) > MOST_BODY:
         return None
     body = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return body
+            return None  # whoever sent half of a form has gone; half a note is not entered
         part: bytes = message.get("body", b"")
         body += part
         if len(body) > MOST_BODY:

@@ -74,6 +74,11 @@ def application(access: Access) -> FastAPI:
         await record_view(request, "list", patients=[PATIENT, OTHER])
         return HTMLResponse("Ana Testperson, Bo Testperson")
 
+    @app.get("/export")
+    async def export(request: Request, _: Annotated[User, patients]) -> Response:
+        await record_view(request, "export", patients=[PATIENT], action=Action.EXPORT)
+        return Response("Ana Testperson", media_type="text/csv")
+
     @app.get("/forgotten")
     async def forgotten(_: Annotated[User, patients], status: int = 200) -> HTMLResponse:
         return HTMLResponse("Ana Testperson", status_code=status)

@@ -126,6 +126,20 @@ async def test_only_who_is_new_on_a_renewed_list_is_recorded() -> None:
     assert seen.only_new(there, whole) == whole
 
 
+async def test_other_fields_and_exports_are_recorded_each_time(stand: Stand) -> None:
+    """Given a patient shown, when a page says it fetches again, and has other fields or is an export, then it is a row."""
+    seen, here = Seen(), From(None, None, PATIENT)
+    seen.remember(here, Entry(Action.VIEW, "patient", patients=[PATIENT], fields=["name"]))
+    more = Entry(Action.VIEW, "patient", patients=[PATIENT], cases=[], fields=["name", "phones"])
+    browser = await stand.signed_in()
+    again = {"Baton-Background": "true"}
+
+    assert seen.only_new(here, more) == more
+    for _ in range(2):
+        await browser.get("/export", headers=again)
+    assert [row["action"] for row in await stand.rows(ROW)] == ["EXPORT", "EXPORT"]
+
+
 async def test_no_row_is_changed_or_taken_out_even_by_the_owner(stand: Stand) -> None:
     """Given rows of the audit, when anybody changes them, the owner of the table included, then that is refused."""
     await stand.signed_in()

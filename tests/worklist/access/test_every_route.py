@@ -59,12 +59,13 @@ async def test_nobody_sees_anything_but_the_way_in(house: Worklist) -> None:
     assert await house.rows("SELECT FROM audit WHERE outcome = 'done'") == []
 
 
-async def test_an_operator_sees_no_value_of_any_patient(house: Worklist) -> None:
-    """Given an operator, when every route is asked for, then no answer holds a value of the patient."""
-    browser = await house.browser("ops")
+@pytest.mark.parametrize("who", ["ops", "hall"])
+async def test_who_may_see_no_patient_sees_no_value_of_any(house: Worklist, who: str) -> None:
+    """Given an operator, or a screen in the hall, when every route is asked for, then no answer holds a value of the patient."""
+    browser = await house.browser(who)
 
     for method, path in routes(house.app.routes):
-        if path == "/sign-out":
+        if path in {"/sign-out", ENDLESS}:
             continue
         answer = await ask(browser, method, path)
         where = f"{method} {path} {answer.status_code}"

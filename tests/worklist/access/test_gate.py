@@ -8,7 +8,7 @@ import pytest
 
 from services.worklist.access.requests import client_address, local_path
 from services.worklist.access.settings import Place, networks
-from tests.worklist.access.stand import CASE, HTTP, HTTPS, Stand, csrf_of, sign_in, standing
+from tests.worklist.access.stand import CASE, HTTP, HTTPS, Stand, cookie_of, csrf_of, sign_in, standing
 
 # --- CSRF ---------------------------------------------------------------------------------------------------
 
@@ -184,6 +184,32 @@ async def test_a_body_that_is_too_large_is_not_read(stand: Stand) -> None:
     for path in ("/sign-in", "/act", "/api/v1/act"):
         answers = [await browser.post(path, content=content) for content in (b"x" * 80 * 1024, pieces())]
         assert [answer.status_code for answer in answers] == [413, 413], path
+
+
+async def test_half_a_form_is_not_entered(stand: Stand) -> None:
+    """Given a form whose sender goes away in the middle, when half of it has come, then nothing is done."""
+    browser = await stand.signed_in()
+    sent: list[Any] = []
+    scope = {
+        "type": "http", "method": "POST", "path": "/act", "query_string": b"", "http_version": "1.1",
+        "headers": [
+            (b"host", b"127.0.0.1:8000"), (b"cookie", f"baton={cookie_of(browser)}".encode()),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+        ],
+    }  # fmt: skip
+    form = f"csrf_token={stand.csrf(browser)}&note=half+of".encode()
+    coming = iter([{"type": "http.request", "body": form, "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(coming)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await stand.app(scope, receive, send)
+
+    assert sent[0]["status"] == 413
+    assert await stand.audit() == []
 
 
 async def test_a_body_that_was_read_at_the_gate_reaches_its_handler(stand: Stand) -> None:
