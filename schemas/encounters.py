@@ -135,13 +135,22 @@ class Patient(Message):
     death: Death | None = None
 
 
+class Source(Message):
+    """A message that told of a fact of the visit: its arrival, by which the fact finds it, its event and its MSH-10."""
+
+    learned_at: Instant
+    trigger: str
+    control_id: str
+
+
 class Visit(Message):
     """A visit as all standing messages together describe it.
 
     `admitted_at` is the inpatient start (of a converted emergency visit the conversion), `started_at` the
     first arrival. `discharge_learned_at` is the arrival of the first standing message that reported this
     very discharge time. `settle_from` is the latest arrival of an A03, A13 or A11. `gap` tells that an
-    earlier message is missing (interface go-live, lost message).
+    earlier message is missing (interface go-live, lost message). `sources` are the messages
+    that told of its facts, found by the `learned_at` of each.
     """
 
     number: str | None = None
@@ -174,6 +183,7 @@ class Visit(Message):
     preadmitted: bool = False
     gap: bool = False
     flags: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 class EncounterEvent(Message):

@@ -16,6 +16,7 @@ from services.admissions.domain.fold import fold
 from services.admissions.domain.identity import merge_facts, own_key
 from services.admissions.domain.joins import AccountMove, Join, account_move, groups, joins, reported_by
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
+from services.admissions.domain.sources import sources
 from services.admissions.feeds import DEFAULT, Feeds
 from services.admissions.people import SetGrewError
 from services.admissions.store import Kept, Member, RootKey, VisitRow
@@ -305,6 +306,7 @@ def _visit_row(
     whose: Whose,
     before: asyncpg.Record | None,
 ) -> VisitRow | None:
+    visit = visit.model_copy(update={"sources": sources(visit, events)})
     document = visit.model_dump_json(exclude_none=True, exclude_defaults=True)
     test = events[0].test
     live = profile.mode == "live" and not test

@@ -19,7 +19,7 @@ from tests.messages import adt, record
 
 pytestmark = pytest.mark.postgres
 
-ARRIVAL_FIELDS = {"learned_at", "settle_from", "admit_learned_at", "discharge_learned_at"}
+ARRIVAL_FIELDS = {"learned_at", "settle_from", "admit_learned_at", "discharge_learned_at", "sources"}
 
 HISTORY = [
     adt("A01", control="1", at="202601050830", admitted="202601050830"),

@@ -13,7 +13,7 @@ from tests.system.stand import System
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
-ARRIVALS = {"learned_at", "settle_from", "admit_learned_at", "discharge_learned_at", "known_at"}
+ARRIVALS = {"learned_at", "settle_from", "admit_learned_at", "discharge_learned_at", "known_at", "sources"}
 IDS = {"patient_id", "visit_id"}
 
 QUERIES = {
