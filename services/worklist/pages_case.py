@@ -57,7 +57,8 @@ async def show_case(
     request: Request, look: Look, user: User, patient_id: UUID, *, case: str | None, tried: Try | None = None
 ) -> Response:
     """The page of a patient, at the case it was asked for, else at the one most urgent."""
-    known = await patient_page(look, patient_id, case=case)
+    sensitive = user.may(Permission.SEE_SENSITIVE)
+    known = await patient_page(look, patient_id, case=case, sensitive=sensitive)
     if known is None:
         return message(request, 404)
     opened = next((each for each in known.cases if each.case == known.case), None)

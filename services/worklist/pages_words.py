@@ -86,6 +86,13 @@ WORDS = {
     "case_management": "Case management",
     "care_coordination": "Care coordination",
     "needs_review": "Needs review",
+    "chronic_4plus": "four or more chronic conditions",
+    "hosp_2plus": "two or more hospital stays",
+    "sud": "substance use",
+    "smi": "serious mental illness",
+    "ltc": "long-term care to be decided",
+    "sdoh": "social needs",
+    "unit_handoff": "handoff between units",
 }
 REASONS = {
     "before_discharge": "It was done before the discharge that it would follow up.",
@@ -95,6 +102,7 @@ REASONS = {
     "kind_not_owed": "The visit does not owe this.",
     "no_such_alert": "There is no such alert here.",
     "no_read_back": "Without read-back it does not count.",
+    "checklist_incomplete": "The checklist is not complete, and the protocol asks for all of it.",
     "too_early": "It was before any handoff it could be of.",
     "no_attempt": "A wrong number is no attempt.",
     "visit_cancelled": "The visit turned out never to have been.",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from schemas.encounters import Patient
-from schemas.transitions import DeadlineEvent, EpisodeEvent
+from schemas.transitions import DeadlineEvent, EpisodeEvent, Programme
 from services.chassis.postgres import Row
 from services.worklist import facts
 from services.worklist.desk import Look
@@ -20,13 +20,19 @@ from services.worklist.views import (
     DeadlineView,
     PatientPage,
     Person,
+    ProgrammeView,
     Taken,
     VisitView,
 )
 
 
-async def patient_page(look: Look, patient_id: UUID, *, case: str | None = None) -> PatientPage | None:
-    """Everything about one patient; None where nobody is known by this id."""
+async def patient_page(
+    look: Look, patient_id: UUID, *, case: str | None = None, sensitive: bool = False
+) -> PatientPage | None:
+    """Everything about one patient; None where nobody is known by this id.
+
+    `sensitive`: with the reasons of a programme that only roles with permission may read.
+    """
     db = look.db
     document = await db.fetchval(SQL["patient"], patient_id)
     if document is None:
@@ -54,7 +60,7 @@ async def patient_page(look: Look, patient_id: UUID, *, case: str | None = None)
     )
     lease = await db.fetchrow(SQL["lease_of"], patient_id, look.now)
     person = person_of(Patient.model_validate_json(document))
-    cases = [_case(look, episode, deadlines, visits) for episode in episodes]
+    cases = [_case(look, episode, deadlines, visits, sensitive=sensitive) for episode in episodes]
     actions = [action_view(row) for row in rows]
     opened = next((one.case for one in cases if case and one.case == case.upper()), None)
     return PatientPage(
@@ -120,7 +126,12 @@ def _visit(told: Told) -> VisitView:
 
 
 def _case(
-    look: Look, episode: EpisodeEvent, deadlines: Iterable[DeadlineEvent], visits: Iterable[Told]
+    look: Look,
+    episode: EpisodeEvent,
+    deadlines: Iterable[DeadlineEvent],
+    visits: Iterable[Told],
+    *,
+    sensitive: bool,
 ) -> CaseView:
     number = next((told.visit.number for told in visits if told.visit_id == episode.visit_id), None)
     return CaseView(
@@ -134,11 +145,40 @@ def _case(
         unit=episode.unit,
         team=episode.team,
         programme=programme_of(episode),
+        why_programme=_programme(episode.programme, sensitive=sensitive) if episode.programme else None,
+        lace=episode.lace,
+        handoff=episode.handoff,
+        responsible=_responsible(episode, look),
         readmission=episode.readmission.verdict if episode.readmission else None,
         visit_id=episode.visit_id,
         visit_number=number,
         deadlines=tuple(_deadline(look, one) for one in deadlines if one.episode_id == episode.episode_id),
         source=f"{episode.episode_id}:{episode.revision}",
+    )
+
+
+def _programme(programme: Programme, *, sensitive: bool) -> ProgrammeView:
+    shown = tuple(each for each in programme.reasons if sensitive or each not in programme.sensitive)
+    return ProgrammeView(
+        decision=programme.decision,
+        since=programme.since,
+        reasons=shown,
+        hidden=len(shown) < len(programme.reasons),
+        missing=programme.missing,
+        proposed=programme.proposed,
+        confirmed_by=programme.confirmed_by,
+    )
+
+
+def _responsible(episode: EpisodeEvent, look: Look) -> str | None:
+    """The party of the span that now lies in."""
+    return next(
+        (
+            span.party
+            for span in episode.responsibility
+            if span.since <= look.now and (span.until is None or look.now < span.until)
+        ),
+        None,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.alerts import AlertStatus
 from schemas.base import Instant
 from schemas.encounters import Caregiver, Identifier, Telecom, VisitState
-from schemas.transitions import DeadlineStatus, EpisodeKind, EpisodeStatus
+from schemas.transitions import DeadlineStatus, EpisodeKind, EpisodeStatus, Handoff, Lace
 
 SEARCH_MAX = 200
 """Characters of a search that are looked at; what is longer is cut, not refused."""
@@ -197,7 +197,8 @@ class FactKind(StrEnum):
 class Fact(View):
     """One mark on the patient's timeline. `at` is when it happened (of a deadline: the due time).
 
-    `words` is one plain sentence. `source` is the id of the message or event that said so. `until` is given where it
+    `words` is one plain sentence. `source` is the id of what said so: the
+    MSH-10 of the message, else the id of the event or action. `until` is given where it
     spans time. `case` is left out where it belongs to no episode.
     """
 
@@ -230,8 +231,23 @@ class DeadlineView(View):
     source: str
 
 
+class ProgrammeView(View):
+    """Which programme a case belongs to since when, and why, in words of domain codes.
+
+    What only some may read of the reasons is left out, and `hidden` says so. `missing` is what a person has to find out.
+    """
+
+    decision: str
+    since: Instant
+    reasons: tuple[str, ...] = ()
+    hidden: bool = False
+    missing: tuple[str, ...] = ()
+    proposed: str | None = None
+    confirmed_by: str | None = None
+
+
 class CaseView(View):
-    """An episode with what is owed in it."""
+    """An episode with what is owed in it. `responsible`: the party that answers for the patient now."""
 
     case: str
     kind: EpisodeKind
@@ -243,6 +259,10 @@ class CaseView(View):
     unit: str | None
     team: str
     programme: str | None
+    why_programme: ProgrammeView | None = None
+    lace: Lace | None = None
+    handoff: Handoff | None = None
+    responsible: str | None = None
     readmission: str | None
     visit_id: UUID
     visit_number: str | None

@@ -63,6 +63,9 @@ class Story:
     late_known: bool = False
     alerts: tuple[str, ...] = ()
     status: dict[str, str] = field(default_factory=dict)
+    programme: dict[str, Any] | None = None
+    lace: dict[str, Any] | None = None
+    handoff: dict[str, Any] | None = None
     revision: int = 1
 
     def id(self, what: str) -> UUID:
@@ -121,6 +124,7 @@ class Story:
         return {
             "episode_id": self.case, "patient_id": self.id("patient"), "visit_id": self.id("visit"),
             "revision": self.revision, "kind": self.kind, "status": "open", "opened_at": opened,
+            "programme": self.programme, "lace": self.lace, "handoff": self.handoff,
             "protocol": "transitions-of-care", "facility": self.facility, "unit": self.unit, "team": self.team,
             "learned_at": opened, "known_at": opened,
         }  # fmt: skip
@@ -181,7 +185,13 @@ def full(now: datetime, number: int = 500) -> Story:
         status={"pcp_notify": "met", "handoff_ack_facility": "pending"},
         language="es",
         alerts=("call_72h_due_soon", "med_rec_missed"),
-    )
+        programme={
+            "decision": "case_management", "since": now, "reasons": ["chronic_4plus", "sud"], "sensitive": ["sud"],
+            "missing": ["specialists", "supports"],
+        },
+        lace={"l": 4, "a": 3, "c": 5, "e": 0, "total": 12, "band": "high", "provisional": True, "rules": "wang2014"},
+        handoff={"state": "declined", "at": now - timedelta(hours=2), "missing": ["action_list"]},
+    )  # fmt: skip
 
 
 async def take_in(db: Db, *stories: Story) -> None:

@@ -25,6 +25,7 @@ USERS = f"""\
 users:
   rn.ann: {{password: "{HASH}", roles: [coordinator]}}
   rn.ray: {{password: "{HASH}", roles: [coordinator]}}
+  rn.sen: {{password: "{HASH}", roles: [coordinator, sensitive]}}
   lead: {{password: "{HASH}", roles: [supervisor]}}
   ops: {{password: "{HASH}", roles: [operator]}}
 """

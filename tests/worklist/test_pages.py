@@ -250,6 +250,39 @@ def test_a_case_says_whom_to_call_what_is_owed_and_who_said_so(house: Worklist, 
         assert words in page
 
 
+def test_a_case_says_how_high_the_risk_is_and_why_this_programme(house: Worklist, browse: Browse):
+    """Given a case with LACE, programme and handoff, then each is told with its parts and what is still to find out."""
+    story = hospital.full(now())
+    house.take_in(story)
+
+    page = text(browse().get(f"/c/{story.case}"))
+
+    assert (
+        "Risk high , LACE 12 (length of stay 4, acuity 3, comorbidity 5, emergency visits 0; provisional"
+        in page
+    )
+    assert (
+        "Case management : four or more chronic conditions, clinical criteria met; to find out: specialists"
+        in page
+    )
+    assert "Handoff declined since" in page
+
+
+@pytest.mark.parametrize(("name", "reads"), [("rn.ann", False), ("lead", False), ("rn.sen", True)])
+@pytest.mark.parametrize("path", ["/c/{case}", "/api/v1/cases/{case}"])
+def test_sensitive_reasons_are_for_those_who_may(
+    house: Worklist, browse: Browse, name: str, reads: bool, path: str
+):
+    """Given a reason that names substance use, then only a role for it reads it on the page, and nobody in the API."""
+    story = hospital.full(now())
+    house.take_in(story)
+
+    page = browse(name).get(path.format(case=story.case))
+
+    assert page.status_code == 200
+    assert ("substance use" in page.text or '"sud"' in page.text) == (reads and path.startswith("/c/"))
+
+
 def test_a_case_nobody_knows_is_a_page(browse: Browse):
     """Given no such case, when its link is opened, then a page says so."""
     page = browse().get("/c/NOSUCH1")
