@@ -24,7 +24,7 @@ def timeline(
     found = [
         *(fact for told in visits if told.visit.state not in _CANCELLED for fact in _stay(told, cases)),
         *(fact for episode in cases for fact in _readmission(episode)),
-        *map(_deadline, deadlines),
+        *(_deadline(deadline, visits) for deadline in deadlines),
         *map(_alert, alerts),
         *map(_action, actions),
     ]
@@ -37,7 +37,7 @@ def timeline(
 
 
 def _stay(told: Told, cases: Sequence[EpisodeEvent]) -> Iterator[Fact]:
-    visit, source = told.visit, told.source
+    visit = told.visit
     case = next((one.episode_id for one in cases if one.visit_id == told.visit_id), None)
     begun = visit.admitted_at or visit.started_at
     if begun is not None:
@@ -46,23 +46,19 @@ def _stay(told: Told, cases: Sequence[EpisodeEvent]) -> Iterator[Fact]:
         )
         yield Fact(
             kind=FactKind.STAY, at=begun, until=visit.discharged_at, name=visit.care_class, words=f"{words}.",
-            status=visit.state, case=case, source=source,
+            status=visit.state, case=case, source=told.message(visit.admit_learned_at) or told.source,
         )  # fmt: skip
     for transfer in visit.transfers:
         words = f"Moved from {_place(transfer.origin)} to {_place(transfer.destination)}."
         yield Fact(
-            kind=FactKind.TRANSFER,
-            at=transfer.at,
-            name=transfer.trigger,
-            words=words,
-            case=case,
-            source=source,
-        )
+            kind=FactKind.TRANSFER, at=transfer.at, name=transfer.trigger, words=words, case=case,
+            source=told.message(transfer.learned_at) or told.source,
+        )  # fmt: skip
     if visit.discharged_at is not None:
         to = visit.disposition.category.replace("_", " ") if visit.disposition else "an unknown place"
         yield Fact(
             kind=FactKind.DISCHARGE, at=visit.discharged_at, name="discharge", words=f"Discharged to {to}.",
-            case=case, source=source,
+            case=case, source=told.message(visit.discharge_learned_at) or told.source,
         )  # fmt: skip
 
 
@@ -84,10 +80,12 @@ def _readmission(episode: EpisodeEvent) -> Iterator[Fact]:
         )  # fmt: skip
 
 
-def _deadline(event: DeadlineEvent) -> Fact:
+def _deadline(event: DeadlineEvent, visits: Iterable[Told]) -> Fact:
+    told = next((one for one in visits if one.visit_id == event.visit_id), None)
+    message = told.message(event.learned_at) if told else None
     return Fact(
         kind=FactKind.DEADLINE, at=event.due_at, name=event.kind, words=event.because, status=event.status,
-        case=event.episode_id, source=f"{event.deadline_id}:{event.revision}",
+        case=event.episode_id, source=message or f"{event.deadline_id}:{event.revision}",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """A visit as the read model keeps it: the event without its patient."""
 
+from datetime import datetime
 from uuid import UUID
 
 from schemas.base import Instant, Message
@@ -25,3 +26,7 @@ class Told(Message):
     def source(self) -> str:
         """The id of the event."""
         return f"{self.visit_id}:{self.revision}"
+
+    def message(self, learned_at: datetime | None) -> str | None:
+        """The id (MSH-10) of the message that arrived then and told of a fact of this visit."""
+        return next((one.control_id for one in self.visit.sources if one.learned_at == learned_at), None)

@@ -76,6 +76,7 @@ def an_encounter(revision: int = 1, person: dict[str, Any] | None = None, **fiel
         "care_class": "inpatient",
         "inpatient": True,
         "admitted_at": datetime(2026, 1, 5, 17, 45, tzinfo=UTC),
+        "discharge_learned_at": DISCHARGED,
         "discharged_at": DISCHARGED,
         "disposition": {"code": "01", "category": "home", "stated": True, "learned_at": DISCHARGED},
         "location": {"unit": "4W", "facility": "HOSPA"},
@@ -87,6 +88,10 @@ def an_encounter(revision: int = 1, person: dict[str, Any] | None = None, **fiel
                 "origin": {"unit": "ICU", "facility": "HOSPA"},
                 "destination": {"unit": "4W", "facility": "HOSPA"},
             }
+        ],
+        "sources": [
+            {"learned_at": datetime(2026, 1, 7, 9, 31, tzinfo=UTC), "trigger": "A02", "control_id": "MSG-2"},
+            {"learned_at": DISCHARGED, "trigger": "A03", "control_id": "MSG-3"},
         ],
     }
     given: dict[str, Any] = {

@@ -173,14 +173,15 @@ async def test_a_page_follows_a_page(empty: Worklist) -> None:
 
 
 async def test_what_a_patient_s_page_holds(house: Worklist) -> None:
-    """Given stay, transfer, deadline and alert, when the page is read, then each is a fact, in order, with its source."""
+    """Given stay, transfer, deadline and alert, when the page is read, then each is a fact, in order, with its message."""
     await house.hear(an_alert(), a_deadline("missed", revision=2, known_at=DUE))
     async with house.desk.look("rn1") as look:
         shown = await patient_page(look, PATIENT, case=CASE)
 
     assert shown is not None
-    assert [(fact.kind, fact.source.partition(":")[2]) for fact in shown.facts] == [
-        ("stay", "1"), ("transfer", "1"), ("discharge", "1"), ("alert", "1"), ("deadline", "2"),
+    assert [(fact.kind, fact.source) for fact in shown.facts] == [
+        ("stay", f"{VISIT}:1"), ("transfer", "MSG-2"), ("discharge", "MSG-3"), ("alert", f"{UUID(int=9)}:1"),
+        ("deadline", "MSG-3"),
     ]  # fmt: skip
     assert [fact.at for fact in shown.facts] == sorted(fact.at for fact in shown.facts)
     assert (shown.case, shown.person.caregivers[0].name) == (CASE, "Lind, Teodor")
