@@ -123,8 +123,9 @@ def _case(
 def _forms(request: Request, user: User, case: CaseView, tried: Try | None) -> list[Shown]:
     """The forms of a case; the one that was tried is as it was typed, else the address says which is open."""
     asked = request.query_params.get("act", "")
+    kind = {"kind": said} if (said := request.query_params.get("kind")) else {}
     found = [
-        Shown(form, open=form.name == asked and not tried)
+        Shown(form, kind if form.name == asked else {}, open=form.name == asked and not tried)
         for form in pages_forms.for_case(
             case, [each for each in ("act", "waive") if user.may(Permission(each))]
         )

@@ -277,6 +277,25 @@ def test_typing_goes_on_while_news_come_in(desk: Desk):
     expect(page.locator("#did-title + .story")).to_contain_text("no answer")
 
 
+def test_a_reason_half_written_in_the_live_part_stays(desk: Desk):
+    """Given a withdrawal half written, when news come in around it, then its words and the open fold are still there."""
+    story = hospital.full(now())
+    desk.worklist.take_in(story)
+    desk.worklist.act(story, "rn.ray")
+    page = desk.sit("lead")
+    page.goto(f"/c/{story.case}")
+    expect(page.locator(".when-live")).to_be_visible()
+    page.locator("#did-title + .story").get_by_text("Withdraw").first.click()
+    page.get_by_label("Why was it wrong?").fill("Another pat")
+
+    desk.worklist.act(story, "rn.ann", "left_message")
+    story.revision = 2
+    desk.worklist.take_in(story)
+
+    expect(page.locator("#did-title + .story")).to_contain_text("left a message")
+    expect(page.get_by_label("Why was it wrong?").locator("visible=true")).to_have_value("Another pat")
+
+
 def test_a_stream_that_is_cut_comes_back(desk: Desk):
     """Given a stream that cannot be had, then the page says so; when it can be had again, what was missed is there."""
     desk.worklist.take_in(Story(1, now(), minutes=(60,)))

@@ -48,8 +48,9 @@ document.addEventListener("visibilitychange", () => {
 // waits for a press of a button, or until the pointer leaves.
 const busy = () => Boolean($("#items:hover, #items:focus-within, .filters form:focus-within"));
 const ids = (list) => (list ? all(":scope > li", list).map((row) => row.id) : []);
-const opened = (name, node) => !(name === "open" && node.nodeName === "DETAILS");
-Idiomorph.defaults.callbacks.beforeAttributeUpdated = opened;
+// What somebody has opened stays open, and what they have begun to type is theirs.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.nodeName === "DETAILS");
+Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !node.matches?.("form[data-typed]");
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "live") return;
@@ -129,14 +130,15 @@ function open(name, from) {
   $("input:not([type=hidden]), select, textarea", form)?.focus({ preventScroll: true });
   return true;
 }
-let typed = false;
-document.addEventListener("input", (event) => { if (event.target.closest(".acts form")) typed = true; });
+document.addEventListener("input", (event) => { event.target.form?.setAttribute("data-typed", ""); });
 document.addEventListener("submit", (event) => {
-  typed = false;
+  event.target.removeAttribute("data-typed");
   const button = event.submitter;
   if (event.target.closest(".acts") && button) setTimeout(() => { button.disabled = true; });
 });
-window.addEventListener("beforeunload", (event) => { if (typed) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => {
+  if ($("#live form[data-typed]:not(.filters form), .acts form[data-typed]")) event.preventDefault();
+});
 window.addEventListener("pageshow", () => all(".acts button[disabled]").forEach((each) => { each.disabled = false; }));
 
 document.addEventListener("click", (event) => {
