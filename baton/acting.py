@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from baton import addresses
+from baton.addresses import Addresses
 from baton.confirm import wait_until_applied
 from baton.files import read_bytes
 from baton.sending import Refused, arrival_ms, produce
@@ -34,14 +35,18 @@ async def act(files: Sequence[str]) -> int:
     refused = Refused()
     ready = list(_lines(files, refused))
     if ready:
-        where = addresses.find()
-        now = await arrival_ms(where, None)
-        await produce(where, CARE_ACTIONS, [_record(action, at, now) for action, at in ready])
-        print(f"{len(ready)} actions sent.", file=sys.stderr)
-        if where.embedded:
-            await wait_until_applied(where, CONSUMER, CARE_ACTIONS)
-            print(f"{len(ready)} actions committed in Postgres.", file=sys.stderr)
+        await enter(addresses.find(), ready)
     return 1 if refused.count else 0
+
+
+async def enter(where: Addresses, ready: Sequence[tuple[dict[str, Any], datetime | None]]) -> None:
+    """Send actions, each with the instant at which it is said to have reached us, and tell of it."""
+    now = await arrival_ms(where, None)
+    await produce(where, CARE_ACTIONS, [_record(action, at, now) for action, at in ready])
+    print(f"{len(ready)} actions sent.", file=sys.stderr)
+    if where.embedded:
+        await wait_until_applied(where, CONSUMER, CARE_ACTIONS)
+        print(f"{len(ready)} actions committed in Postgres.", file=sys.stderr)
 
 
 def _lines(files: Sequence[str], refused: Refused) -> Iterator[tuple[dict[str, Any], datetime | None]]:

@@ -106,6 +106,12 @@ SELECT * FROM notifications.alert WHERE episode_id = $1 ORDER BY raised_at, aler
 -- What was sent about these alerts: when, where, with what answer.
 SELECT * FROM notifications.attempt WHERE alert_id = ANY ($1::uuid[]) ORDER BY attempt_id;
 
+-- name: cases_under
+-- The visits with an open case under a protocol.
+SELECT DISTINCT v.visit_id, v.number, v.facility, v.authority
+FROM transitions.episode e JOIN transitions.visit v USING (visit_id)
+WHERE e.status = 'open' AND e.protocol = $1 ORDER BY v.visit_id;
+
 -- name: demo_alerts
 -- Alerts that changed since the story began.
 SELECT alert_id, kind, severity, status, items, episode_id, ended_at, ending

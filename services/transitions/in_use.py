@@ -20,6 +20,6 @@ def _say(label: str, cases: int, rules: Rules) -> str:
     many = "1 open case stands" if cases == 1 else f"{cases} open cases stand"
     file = label if VERSIONED in label else f"{label}{VERSIONED}VERSION"
     return (
-        f"{many} under the protocol {label}, which is not there or not as it was: put {file}.yaml back into "
-        f"protocols/ of the configuration, or move them with `baton protocols move {label} {rules.protocol.label}`."
+        f"{many} under the protocol {label}, which is not there or cannot be used: put {file}.yaml back into protocols/ of "
+        f"the configuration, and before you remove it, `baton protocols move {label} {rules.protocol.label}`."
     )

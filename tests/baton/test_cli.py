@@ -12,7 +12,7 @@ LANDED = (
     "up", "run", "status", "clock", "send", "act", "normalize", "replay", "outcome", "why", "migrate", "republish",
     "refold", "schemas export", "schemas check", "simulate", "dlq list", "dlq show", "dlq retry", "dlq discard",
     "topics", "rewind", "feeds check", "feeds try", "worklist link", "users hash", "users check", "audit run",
-    "protocols check",
+    "protocols check", "protocols move",
 )  # fmt: skip
 LATER = (
     "pause notifications --for 1h",
@@ -137,6 +137,7 @@ def test_commands_know_their_handlers() -> None:
         "dlq discard": ["aaaa", "--reason", "r"], "send": ["f"], "act": ["f"], "normalize": ["f"],
         "replay": ["f", "--until", "2026-01-12T10:00:00Z"], "why": ["K7Q2M9XB"],
         "feeds try": ["west", "f"],
+        "protocols move": ["a@1", "a@2", "--by", "rn1", "--reason", "r"],
     }  # fmt: skip
     for name in LANDED:
         args = parser().parse_args([*name.split(), *samples.get(name, [])])

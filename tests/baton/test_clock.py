@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baton.stack import Stack, adt, discharged
+from tests.baton.stack import Stack, adt, discharged, query
 from tests.baton.test_up import folder, pytestmark
 
 __all__ = ["folder", "pytestmark"]
@@ -34,7 +34,10 @@ UNTIL = "2026-01-14T09:00:00-05:00"
 
 
 def test_a_story_ends_as_in_replay(folder: Path) -> None:
-    """Sent at their times and moved forward with `baton clock`, messages and calls end in the outcome of `baton replay`."""
+    """Sent at their times and moved forward with `baton clock`, messages and calls end in the outcome of `baton replay`.
+
+    Then a decision moves what is open to another version of the protocol.
+    """
     scenario = folder / "scenario.jsonl"
     lines = [{"at": at, "adt": text} for at, text in (ADMITTED, MOVED, HOME)]
     scenario.write_text("\n".join(json.dumps(line) for line in [*lines, CALL]))
@@ -51,6 +54,11 @@ def test_a_story_ends_as_in_replay(folder: Path) -> None:
             "stands at 2026-01-14T14:00:00Z and goes forward only"
             in stack.baton("clock", START, code=2).stderr
         )
+        decided = ("--by", "rn1", "--reason", "r")
+        stack.baton("protocols", "move", "transitions-of-care@2", "transitions-of-care@1", *decided)
+        under = "SELECT array_agg(DISTINCT protocol) FROM transitions.episode WHERE status = 'open'"
+        assert query(stack, under) == ["transitions-of-care@1"]
+        stack.baton("protocols", "move", "transitions-of-care@1", "transitions-of-care@9", *decided, code=2)
     replayed = stack.json("replay", str(scenario), "--until", UNTIL, "--json")
     firing = {each["kind"] for each in lived["alerts"] if each["status"] == "firing"}
     assert firing == {"call_72h_missed", "tcm_contact_missed", "pcp_notify_missed"}

@@ -22,8 +22,10 @@ from schemas.encounters import (
 from services.chassis import clock
 from services.chassis.kafka import Record
 from services.chassis.service import Service
+from services.chassis.settings import SettingsError
 from services.transitions.consumer import Doors
 from services.transitions.deadlines import Firing
+from services.transitions.in_use import protocols_there
 from services.transitions.settings import Settings
 from tests.messages import record
 
@@ -362,3 +364,32 @@ async def test_merged_patients_keep_one_set_of_deadlines(service: Service, doors
     rows = await service.pool.fetch("SELECT patient_id, status, revision FROM transitions.deadline")
 
     assert {(new, "pending", 2)} == {tuple(row) for row in rows}
+
+
+async def test_a_protocol_that_cases_stand_under_is_missed_at_the_start(
+    service: Service, doors: Doors
+) -> None:
+    """Given cases under two protocols, one of them gone, and a void one; then the start ends with a sentence that says
+    which, how many, and what to do; and with all of them there it says nothing.
+    """
+    await at(service, FRIDAY)
+    await doors.on_encounters(
+        service, as_records([discharged(visit_id=uuid4(), patient_id=uuid4()) for _ in range(3)])
+    )
+    await protocols_there(doors.rules, service)
+    first, second, _ = [
+        row["episode_id"] for row in await service.pool.fetch("SELECT episode_id FROM transitions.episode")
+    ]
+    await service.pool.execute(
+        "UPDATE transitions.episode SET protocol = 'ours@7' WHERE episode_id = $1", first
+    )
+    await service.pool.execute(
+        "UPDATE transitions.episode SET protocol = 'theirs@1', status = 'void' WHERE episode_id = $1", second
+    )
+
+    with pytest.raises(SettingsError) as refused:
+        await protocols_there(doors.rules, service)
+    assert str(refused.value) == (
+        "1 open case stands under the protocol ours@7, which is not there or cannot be used: put ours@7.yaml back into "
+        "protocols/ of the configuration, and before you remove it, `baton protocols move ours@7 transitions-of-care@2`."
+    )
