@@ -1,7 +1,7 @@
 """`baton replay`: a scenario through the same domain code as the running system, in virtual time and without any server."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +14,37 @@ from baton.replay.scenario import Line, ScenarioError, in_order, read
 __all__ = ["Config", "Line", "ScenarioError", "in_order", "load", "read", "replay"]
 
 
-def replay(lines: list[Line], until: datetime, config: Config) -> dict[str, Any]:
-    """Give the outcome of a scenario, read at `until`."""
-    engine = Engine(config)
+STRETCH = 20_000
+"""After how many lines a replay tells how far it is."""
+
+
+def replay(
+    lines: list[Line],
+    until: datetime,
+    config: Config,
+    progress: Callable[[int, datetime], None] | None = None,
+) -> dict[str, Any]:
+    """Give the outcome of a scenario, read at `until`. `progress` is told how many lines are done, and up to when."""
+    engine, until = Engine(config), until.astimezone(UTC)
+    lines = sorted(lines, key=lambda line: line.at)
+    done = 0
     with _uncollected():
-        engine.run(sorted(lines, key=lambda line: line.at), until.astimezone(UTC))
+        while (following := _stretch(lines, done)) < len(lines) and lines[following].at <= until:
+            at = lines[following - 1].at
+            engine.run(lines[done:following], at)
+            done = following
+            if progress:
+                progress(done, at)
+        engine.run(lines[done:], until)
     return outcome(engine)
+
+
+def _stretch(lines: list[Line], start: int) -> int:
+    """Where the next stretch ends: never between lines of one instant, which happen together."""
+    end = start + STRETCH
+    while end < len(lines) and lines[end].at == lines[end - 1].at:
+        end += 1
+    return end
 
 
 @contextmanager
