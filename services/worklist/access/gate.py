@@ -15,7 +15,14 @@ from services.worklist.access import answers, headers
 from services.worklist.access.audit import From
 from services.worklist.access.caller import STATE, Caller
 from services.worklist.access.cookies import ENTRY, SESSION
-from services.worklist.access.requests import client_address, form_field, from_elsewhere, local_path
+from services.worklist.access.requests import (
+    HOME,
+    client_address,
+    form_field,
+    from_elsewhere,
+    local_path,
+    path_of,
+)
 from services.worklist.access.tokens import csrf, same
 
 if TYPE_CHECKING:
@@ -157,13 +164,21 @@ def not_signed_in(request: Request) -> Response:
     path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._")
     if path.startswith(API) or headers.STREAM in request.headers.get("accept", ""):
         return answers.refuse(request, 401, "not_signed_in", "Sign in first.")
-    asked = local_path(f"{path}?{request.url.query}" if request.url.query else path)
-    if request.method not in SAFE:
-        asked = "/"
-    where = f"/sign-in?next={quote(asked, safe='')}" if asked != "/" else "/sign-in"
-    if request.headers.get("hx-request"):
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
-    return RedirectResponse(where, status_code=303)
+    script = request.headers.get("hx-request") is not None
+    if script:
+        # Back to the page the person looks at, not to the part of it that the script wanted.
+        asked = path_of(request.headers.get("hx-current-url", ""))
+    elif request.method in SAFE:
+        asked = f"{path}?{request.url.query}" if request.url.query else path
+    else:
+        asked = HOME
+    asked = local_path(asked)
+    where = "/sign-in" if asked == HOME else f"/sign-in?next={quote(asked, safe='')}"
+    return (
+        Response(status_code=401, headers={"HX-Redirect": where})
+        if script
+        else RedirectResponse(where, status_code=303)
+    )
 
 
 def _shows(status: int, said: Headers) -> bool:

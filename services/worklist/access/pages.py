@@ -150,6 +150,12 @@ async def from_provider(request: Request) -> Response:
     return _entered(access, attempt.next_path, token)
 
 
+@router.get("/here")
+async def here(_: Request) -> Response:
+    """Say that somebody is at work on a page that asks for nothing, as while a note is typed during a long call."""
+    return Response(status_code=204)
+
+
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
     """End this session, or, with `everywhere`, all of this person's; at the provider too, where it has a place for that."""

@@ -33,6 +33,15 @@ def local_path(given: str | None) -> str:
     return given
 
 
+def path_of(url: str) -> str:
+    """Path and query of an address, wherever that is."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HOME
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str | None:
     """The address a request came from: the peer's, or, where that is a trusted proxy, the last it did not add itself."""
     address = peer

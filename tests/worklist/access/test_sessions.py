@@ -96,17 +96,25 @@ async def test_after_sign_in_the_case_that_was_asked_for_is_shown(stand: Stand) 
 
 async def test_a_program_is_told_not_sent(stand: Stand) -> None:
     """Given no session, when the API, a stream or a script asks, then it is a 401 and no page."""
-    browser = stand.browser()
+    browser, script = stand.browser(), {"HX-Request": "true"}
 
     answers = [
         await browser.get("/api/v1/act"),
         await browser.get("/stream", headers={"Accept": "text/event-stream"}),
-        await browser.get("/list", headers={"HX-Request": "true"}),
+        await browser.get("/list", headers=script),
+        await browser.get("/list", headers=script | {"HX-Current-URL": "http://127.0.0.1:8000/c/ABC234?x=1"}),
+        await browser.post("/act", headers=script | {"HX-Current-URL": "https://evil.example//evil.example"}),
+        await browser.get("/list", headers=script | {"HX-Current-URL": "http://[::1/x"}),
     ]
 
-    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert {answer.status_code for answer in answers} == {401}
     assert answers[0].headers["content-type"] == "application/problem+json"
-    assert answers[2].headers["hx-redirect"] == "/sign-in"
+    assert [answer.headers["hx-redirect"] for answer in answers[2:]] == [
+        "/sign-in",
+        "/sign-in?next=%2Fc%2FABC234%3Fx%3D1",
+        "/sign-in",
+        "/sign-in",
+    ]
 
 
 async def test_a_token_is_in_the_database_as_a_digest_only(stand: Stand) -> None:
@@ -145,7 +153,7 @@ async def test_use_keeps_a_session_and_what_a_page_does_by_itself_does_not(stand
     await browser.get("/", headers={"Baton-Background": "true"})
     await browser.get("/stream", headers={"Accept": "text/event-stream"})
     before = (await stand.rows(fresh))[0]["fresh"]
-    await browser.get("/")
+    assert (await browser.get("/here")).status_code == 204
 
     assert (before, (await stand.rows(fresh))[0]["fresh"]) == (False, True)
 
