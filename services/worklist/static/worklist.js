@@ -130,7 +130,16 @@ function open(name, from) {
   $("input:not([type=hidden]), select, textarea", form)?.focus({ preventScroll: true });
   return true;
 }
-document.addEventListener("input", (event) => { event.target.form?.setAttribute("data-typed", ""); });
+// Typing asks the server for nothing, and a session that nobody uses ends: say now and then that somebody is here.
+let told = Date.now();
+document.addEventListener("input", (event) => {
+  event.target.form?.setAttribute("data-typed", "");
+  if (!$("[data-events]") || Date.now() - told < 180000) return;
+  told = Date.now();
+  fetch("/here").then((answer) => {
+    if (answer.status === 401) say("You have been signed out: copy what you typed, then load the page again.");
+  }).catch(() => {});
+});
 document.addEventListener("submit", (event) => {
   event.target.removeAttribute("data-typed");
   const button = event.submitter;
