@@ -98,7 +98,7 @@ def frame(request: Request, here: str) -> dict[str, Any]:
 def message(request: Request, status: int, sentence: str = "") -> Response:
     """A page that says one sentence, where there is nothing else to show."""
     without_patients(request)
-    said = SENTENCES.get(status, sentence)
+    said = sentence or SENTENCES.get(status, "")
     headers = {"Retry-After": "2"} if status == 503 else {}
     answer = page("message.html", status, **frame(request, ""), sentence=said, number=status)
     answer.headers.update(headers)

@@ -360,6 +360,51 @@ def test_a_call_is_logged_where_the_eye_is(desk: Desk):
     expect(page.locator("#did-title + .story")).to_contain_text("condition: worse")
 
 
+def test_a_session_that_ends_costs_nothing_that_was_typed(desk: Desk):
+    """Given a note half written, when the session ends, then the page stays and says so; signed in again, it is sent."""
+    story = hospital.full(now())
+    desk.worklist.take_in(story)
+    page = desk.sit()
+    page.goto(f"/c/{story.case}?act=call")
+    expect(page.locator(".when-live")).to_be_visible()
+    page.get_by_label("no answer").check()
+    page.get_by_label("Note").first.fill("Half a sentence")
+    desk.worklist.rows("DELETE FROM worklist.session")
+    story.revision = 2
+    desk.worklist.take_in(story)
+    expect(page.get_by_role("alert")).to_contain_text(
+        "You have been signed out. What you typed is still here."
+    )
+
+    page.evaluate("sure = 0")
+    page.get_by_role("button", name="Log it").click()
+    expect(page.get_by_label("Note").first).to_have_value("Half a sentence")
+    token = desk.worklist.sign_in("rn.ann")
+    page.context.add_cookies([{"name": "baton", "value": token, "url": desk.worklist.address}])
+    page.get_by_role("button", name="Log it").click()
+
+    expect(page.locator("#did-title + .story")).to_contain_text("Half a sentence")
+
+
+def test_a_server_that_is_away_costs_nothing_that_was_typed(desk: Desk):
+    """Given a note half written and the server away, when it is sent, then it stays on the page; later it is taken."""
+    story = hospital.full(now())
+    desk.worklist.take_in(story)
+    page = desk.sit()
+    page.goto(f"/c/{story.case}?act=call")
+    page.get_by_label("no answer").check()
+    page.get_by_label("Note").first.fill("Half a sentence")
+    page.context.set_offline(True)
+    page.evaluate("sure = 0")
+    page.get_by_role("button", name="Log it").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    page.context.set_offline(False)
+
+    page.get_by_role("button", name="Log it").click()
+
+    expect(page.locator("#did-title + .story")).to_contain_text("Half a sentence")
+
+
 def test_the_list_and_a_call_work_without_scripts(desk: Desk):
     """Given scripts turned off, when a patient is filtered for, taken and a call logged, then it is done."""
     story = hospital.full(now())

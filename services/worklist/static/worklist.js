@@ -102,11 +102,8 @@ function say(words) { $("#spoken").textContent = words; }
 document.addEventListener("said", (event) => {
   say(event.detail.words);
   if (event.detail.tone !== "bad") return;
-  const box = document.createElement("p");
-  box.className = "said bad-said";
-  box.textContent = event.detail.words;
-  $("#main").prepend(box);
-  setTimeout(() => box.remove(), 15000);
+  warn(event.detail.words);
+  setTimeout(() => $("#warned")?.remove(), 15000);
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.requestConfig.verb !== "post") return;
@@ -140,14 +137,69 @@ document.addEventListener("input", (event) => {
     if (answer.status === 401) say("You have been signed out: copy what you typed, then load the page again.");
   }).catch(() => {});
 });
+const begun = () => $("#live form[data-typed]:not(.filters form), .acts form[data-typed]");
 document.addEventListener("submit", (event) => {
-  event.target.removeAttribute("data-typed");
+  const form = event.target;
+  if (form.closest(".acts") && !form.dataset.sure && Date.now() - sure > 20000) {
+    event.preventDefault();
+    makeSure(form, event.submitter);
+    return;
+  }
+  form.removeAttribute("data-typed");
   const button = event.submitter;
-  if (event.target.closest(".acts") && button) setTimeout(() => { button.disabled = true; });
+  if (form.closest(".acts") && button) setTimeout(() => { button.disabled = true; });
 });
-window.addEventListener("beforeunload", (event) => {
-  if ($("#live form[data-typed]:not(.filters form), .acts form[data-typed]")) event.preventDefault();
+
+// A form leaves the page only when somebody is there to take it: a session that has ended, or a server that is away,
+// must not cost what was typed. Who signs in again, in another tab, presses again here.
+let sure = Date.now(), ended = false;
+async function makeSure(form, button) {
+  try {
+    const here = await fetch("/here", { redirect: "manual" });
+    if (here.status !== 204) { signedOut(); return; }
+    if (ended) {
+      const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
+      const token = $("[name=csrf_token]", page)?.value;
+      for (const field of all("[name=csrf_token]")) field.value = token ?? field.value;
+      ended = false;
+    }
+  } catch {
+    warn("The server cannot be reached. What you typed is still here: press again in a moment.");
+    return;
+  }
+  sure = Date.now();
+  form.dataset.sure = "1";
+  form.requestSubmit(button);
+  delete form.dataset.sure;
+}
+function signedOut() {
+  ended = true;
+  const link = document.createElement("a");
+  Object.assign(link, { href: "/sign-in", target: "_blank", textContent: "Sign in in another tab" });
+  warn("You have been signed out. What you typed is still here. ", link, ", then press again.");
+}
+function warn(...words) {
+  $("#warned")?.remove();
+  const box = document.createElement("p");
+  Object.assign(box, { id: "warned", className: "said bad-said", tabIndex: -1 });
+  box.setAttribute("role", "alert");
+  box.append(...words);
+  (begun()?.closest("details")?.querySelector("form") ?? $("#main")).prepend(box);
+  box.focus();
+}
+// Somebody who types is at work, though the page asks for nothing: once in four minutes it says so.
+for (const name of ["input", "pointerdown", "keydown"]) {
+  document.addEventListener(name, () => {
+    if (Date.now() - sure < 240000 || !$("#help")) return;
+    sure = Date.now();
+    fetch("/here", { redirect: "manual" }).catch(() => {});
+  });
+}
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.status === 401 && begun()) { event.preventDefault(); if (!ended) signedOut(); }
 });
+
+window.addEventListener("beforeunload", (event) => { if (begun()) event.preventDefault(); });
 window.addEventListener("pageshow", () => all(".acts button[disabled]").forEach((each) => { each.disabled = false; }));
 
 document.addEventListener("click", (event) => {
