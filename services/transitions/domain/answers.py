@@ -49,7 +49,7 @@ def _cases(stays: Sequence[Stay], roots: set[UUID], plan: Plan) -> dict[UUID, Ca
     told = frozenset(later.visit_id for _, later in plan.readmissions)
     cases = {}
     for root, group in mine.items():
-        group.sort(key=lambda stay: stay.generation)
+        group.sort(key=lambda stay: (stay.state not in GONE, stay.generation))
         visits = {stay.visit_id for stay in group}
         episodes = tuple(episode for episode in plan.episodes if episode.visit_id in visits)
         cases[root] = Case(tuple(group), episodes, told & visits)

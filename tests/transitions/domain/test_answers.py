@@ -128,6 +128,19 @@ def test_a_number_used_again_is_followed_up_by_its_own_discharge() -> None:
     assert answer(second, HOME, again, first).visit_id == visit_id("V1", 1)
 
 
+def test_what_was_done_under_a_number_that_was_folded_counts_for_the_visit_it_went_on_as() -> None:
+    """Both visits have one root since the A42; the folded one is not what the answer names."""
+    before = replace(a_stay("V0", state="folded"), root_id=HOME.root_id)
+    found = answer(a_call("2026-01-12 10:00"), before, HOME)
+    assert (found.effect, found.kinds, found.visit_id) == (
+        "counted",
+        ("call_72h", "tcm_contact"),
+        HOME.visit_id,
+    )
+    early = answer(a_call("2026-01-09 10:00"), before, HOME)
+    assert (early.reason, early.visit_id) == ("before_discharge", HOME.visit_id)
+
+
 def test_an_answer_changes_when_the_visit_does() -> None:
     """Counted after the discharge; when that is cancelled it was made during the stay."""
     call = a_call("2026-01-12 10:00")
