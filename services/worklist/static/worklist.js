@@ -134,7 +134,8 @@ document.addEventListener("input", (event) => {
   if (!$("[data-events]") || Date.now() - told < 180000) return;
   told = Date.now();
   fetch("/here").then((answer) => {
-    if (answer.status === 401) say("You have been signed out: copy what you typed, then load the page again.");
+    const words = "You have been signed out: copy what you typed, then load the page again.";
+    if (answer.status === 401) document.dispatchEvent(new CustomEvent("said", { detail: { words, tone: "bad" } }));
   }).catch(() => {});
 });
 const begun = () => $("#live form[data-typed]:not(.filters form), .acts form[data-typed]");
