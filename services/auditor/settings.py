@@ -22,7 +22,7 @@ class Settings(ServiceSettings):
 
     protocol: str = Field(
         default="transitions-of-care",
-        description="the protocol by name, a shipped one or one of the configuration folder; episodes under layers are left out",
+        description="the protocol by name, a shipped one or one of the configuration folder; layers behind it by `+` (the auditor leaves out cases under layers)",
     )
     audit_hour: int = Field(
         default=3,
