@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.transitions.domain import responsibility
-from services.transitions.domain.episodes import FACILITY_HANDOFF, Draft
+from services.transitions.domain.episodes import DISCHARGE, FACILITY_HANDOFF, Draft
 from services.transitions.domain.model import Deed, Handoff, PlannedDeadline, Span, Stay
 from services.transitions.domain.protocol import AckRule
 
@@ -78,12 +78,8 @@ def responsible(
 ) -> tuple[Span, ...]:
     """Who is responsible from the discharge or transfer on, until the case is closed."""
     opened_at = draft.start.at
-    kinds = {rule.kind for rule in draft.opening.deadlines if isinstance(rule.met_by, AckRule)}
-    if not kinds:
+    if draft.opening.episode == DISCHARGE:
         return responsibility.spans(responsibility.TEAM, (), opened_at, closed_at)
-    owed = [
-        one for one in deadlines if one.kind in kinds and not (one.settled and one.settled[0] == "waived")
-    ]
     said = [(deed.occurred_at, responsibility.SENDER) for deed in draft.said if deed.type == DECLINED_TYPE]
     if draft.acknowledged_at:
         said.append((draft.acknowledged_at, responsibility.RECEIVER))
@@ -91,9 +87,19 @@ def responsible(
         said,
         opened_at=opened_at,
         closed_at=closed_at,
-        due_at=min((one.due_at for one in owed), default=None),
+        due_at=_acknowledged_by(draft, deadlines),
         arrived_at=draft.arrived_at,
     )
+
+
+def _acknowledged_by(draft: Draft, deadlines: Iterable[PlannedDeadline]) -> datetime | None:
+    """By when somebody is to have taken over; None where that was waived, or is not owed at all."""
+    for rule in draft.opening.deadlines:
+        if isinstance(rule.met_by, AckRule):
+            for one in deadlines:
+                if one.kind == rule.kind and not (one.settled and one.settled[0] == "waived"):
+                    return one.due_at
+    return None
 
 
 def arrived(draft: Draft, stays: Iterable[Stay]) -> datetime | None:

@@ -1,6 +1,6 @@
 """Who is responsible for a patient from the moment they leave until the case is closed: exactly one party, always."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from services.transitions.domain.model import Span
@@ -11,7 +11,7 @@ Change = tuple[datetime, str]
 
 
 def spans(
-    first: str, changes: Iterable[Change], opened_at: datetime, closed_at: datetime | None
+    first: str, changes: Sequence[Change], opened_at: datetime, closed_at: datetime | None
 ) -> tuple[Span, ...]:
     """The parties one after the other, from `opened_at` to `closed_at` (None: it is still open).
 
@@ -19,6 +19,8 @@ def spans(
     """
     if closed_at is not None and closed_at <= opened_at:
         return ()
+    if not changes:
+        return (Span(first, opened_at, closed_at),)
     latest = {max(at, opened_at): to for at, to in sorted(changes, key=lambda change: change[0])}
     party, since, found = latest.pop(opened_at, first), opened_at, []
     for at, to in latest.items():
