@@ -118,11 +118,11 @@ def _programme(draft: Draft, left: datetime, chain: Sequence[Stay], whose: Perso
     deeds = [deed for deed in whose.deeds if until is None or deed.occurred_at < until]
     mine = [deed for deed in deeds if deed.root_id == stay.root_id]
     begun = begun_at(chain[0]) or left
-    confirmed = [deed for deed in mine if deed.type == "programme_confirmed" and deed.occurred_at >= begun]
+    confirmed = tuple(d for d in mine if d.type == "programme_confirmed" and d.occurred_at >= begun)
     lists = conditions()
     decided = programme(
         left,
-        [Coded(meaning(each.code, each.system), each.since, each.until) for each in stay.diagnoses],
+        tuple(Coded(meaning(each.code, each.system), each.since, each.until) for each in stay.diagnoses),
         _background(stay, left, chain, whose, zone),
         findings_over_time(deeds, left, zone, rules),
         confirmed,

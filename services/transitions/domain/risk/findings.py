@@ -16,14 +16,14 @@ _BARRIERS = ("interpreter_needed", "housing_unstable", "food_insecure")
 
 def findings_over_time(
     deeds: Sequence[Deed], at: datetime, zone: ZoneInfo, rules: ProgrammeRules
-) -> list[tuple[datetime, Findings]]:
+) -> tuple[tuple[datetime, Findings], ...]:
     """The answers that hold at the discharge `at` and after each later assessment. Deeds by time.
 
     An answer given too long before the discharge holds no more; the later one to a question replaces the earlier.
     """
     deeds = [deed for deed in deeds if deed.assessment is not None]
     if not deeds:
-        return []
+        return ()
     day = local_date(at, zone)
     fresh = months_before(day, rules.assessment_months)
     lasting = months_before(day, rules.sdoh_months)
@@ -45,7 +45,7 @@ def findings_over_time(
         just = decided is not None and max(day, told) - decided <= timedelta(days=rules.ltc_days)
         held = (deed.occurred_at, Findings(**values, ltc=pending or just))  # type: ignore[arg-type]
         found.append(held)
-    return found
+    return tuple(found)
 
 
 def _said(said: Assessment, names: Sequence[str]) -> dict[str, object]:

@@ -135,12 +135,13 @@ def judge(
     )
 
 
+@lru_cache(maxsize=4096)
 def programme(
     at: datetime,
-    coded: Sequence[Coded],
+    coded: tuple[Coded, ...],
     before: Background,
-    asked: Sequence[tuple[datetime, Findings]],
-    confirmed: Sequence[Deed],
+    asked: tuple[tuple[datetime, Findings], ...],
+    confirmed: tuple[Deed, ...],
     rules: ProgrammeRules,
     lists: Conditions,
 ) -> Programme:
