@@ -11,6 +11,13 @@ from tests.baton.hl7 import adt, local
 BEGINS = local("2026-01-05 08:00")
 ARRIVALS = tuple(BEGINS + timedelta(hours=hours) for hours in (6, 27, 54, 78, 103, 120, 175, 240))
 _TRIGGERS = ("A01", "A01", "A02", "A02", "A03", "A03", "A03", "A04", "A06", "A08", "A08", "A11", "A12", "A13", "A21", "A22", "A31", "A40")  # fmt: skip
+_DATED = {
+    "contact_attempted",
+    "handoff_acknowledged",
+    "visit_completed",
+    "medications_reconciled",
+    "pcp_notified",
+}
 
 
 def odd_feed(seed: int, people: int) -> list[Line]:
@@ -62,6 +69,11 @@ def _action(rng: Random, visit: str, name: str) -> Line:
             "handoff_acknowledged",
             "deadline_waived",
             "alert_acknowledged",
+            "visit_completed",
+            "medications_reconciled",
+            "pcp_notified",
+            "appointment_booked",
+            "complexity_assessed",
         )
     )
     said: dict[str, Any] = {"id": name, "type": kind, "visit": visit}
@@ -74,9 +86,13 @@ def _action(rng: Random, visit: str, name: str) -> Line:
     elif kind == "handoff_acknowledged":
         said |= {"read_back": rng.random() < 0.8}
     elif kind == "deadline_waived":
-        said |= {"kind": rng.choice(("call_72h", "tcm_contact")), "reason": "moved"}
-    else:
+        said |= {"kind": rng.choice(("call_72h", "tcm_contact", "visit_14d", "med_rec")), "reason": "moved"}
+    elif kind == "appointment_booked":
+        said |= {"occurs_at": (at + timedelta(hours=rng.randrange(-20, 400))).isoformat()}
+    elif kind == "complexity_assessed":
+        said |= {"complexity": rng.choice(("moderate", "high"))}
+    elif kind == "alert_acknowledged":
         said |= {"kind": rng.choice(("call_72h", "tcm_contact_due_soon", "readmission_detected"))}
-    if kind in {"contact_attempted", "handoff_acknowledged"} and rng.random() < 0.5:
+    if kind in _DATED and rng.random() < 0.5:
         said["occurred_at"] = (at - timedelta(hours=rng.randrange(20))).isoformat()
     return Line(at, action=json.dumps(said).encode())

@@ -103,12 +103,34 @@ def _deeds(rng: Random, told: Sequence[Message]) -> Iterator[tuple[datetime, byt
             if not reached:
                 again = first + timedelta(hours=rng.uniform(0.5, 20))
                 yield again, _said(by | called | {"id": f"deed-{number}-again"}, outcome="no_answer")
+            yield from _followed_up(rng, message, by)
         elif message.trigger == "A02" and rng.random() < 0.6:
             at = message.at + timedelta(minutes=rng.uniform(5, 110))
             yield at, _said(by, type="handoff_acknowledged", read_back=rng.random() < 0.8)
         elif message.trigger == "A03" and rng.random() < 0.1:
             at = message.at + timedelta(hours=rng.uniform(50, 90))
             yield at, _said(by, type="alert_acknowledged", kind="call_72h")
+
+
+def _followed_up(rng: Random, message: Message, by: dict[str, str]) -> Iterator[tuple[datetime, bytes]]:
+    """Notice, appointment, visit and reconciliation, each for some; a visit may come to be owed sooner."""
+    told, seen = (
+        message.at + timedelta(hours=rng.uniform(1, 70)),
+        message.at + timedelta(days=rng.uniform(1, 16)),
+    )
+    if rng.random() < 0.6:
+        yield told, _said(by | {"id": by["id"] + "-notice"}, type="pcp_notified")
+    if rng.random() < 0.3:
+        yield told, _said(by | {"id": by["id"] + "-high"}, type="complexity_assessed", complexity="high")
+    if rng.random() < 0.5:
+        appointment = {"type": "appointment_booked", "occurs_at": seen.isoformat()}
+        yield told, _said(by | {"id": by["id"] + "-booked"}, **appointment)
+    if rng.random() < 0.5:
+        yield seen, _said(by | {"id": by["id"] + "-visit"}, type="visit_completed")
+        yield (
+            seen + timedelta(hours=2),
+            _said(by | {"id": by["id"] + "-drugs"}, type="medications_reconciled"),
+        )
 
 
 def _said(fields: dict[str, str], **more: object) -> bytes:
