@@ -127,17 +127,7 @@ function open(name, from) {
   $("input:not([type=hidden]), select, textarea", form)?.focus({ preventScroll: true });
   return true;
 }
-// Typing asks the server for nothing, and a session that nobody uses ends: say now and then that somebody is here.
-let told = Date.now();
-document.addEventListener("input", (event) => {
-  event.target.form?.setAttribute("data-typed", "");
-  if (!$("[data-events]") || Date.now() - told < 180000) return;
-  told = Date.now();
-  fetch("/here").then((answer) => {
-    const words = "You have been signed out: copy what you typed, then load the page again.";
-    if (answer.status === 401) document.dispatchEvent(new CustomEvent("said", { detail: { words, tone: "bad" } }));
-  }).catch(() => {});
-});
+document.addEventListener("input", (event) => { event.target.form?.setAttribute("data-typed", ""); });
 const begun = () => $("#live form[data-typed]:not(.filters form), .acts form[data-typed]");
 document.addEventListener("submit", (event) => {
   const form = event.target;
