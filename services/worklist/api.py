@@ -106,7 +106,7 @@ async def shown(request: Request, what: str, items: Sequence[Item], look: Look) 
     await record_view(request, what, patients=patients, cases=[item.case for item in items], db=look.db)
 
 
-@router.get("/list")
+@router.get("/list", responses=_404)
 async def get_list(request: Request, user: Reader, query: Annotated[ListQuery, Query()]) -> ListPage:
     """What is owed, soonest due first, a page at a time."""
     async with desk_of(request).look(user.name) as look:

@@ -2,12 +2,22 @@
 
 from schemas import cloudevents, topics
 from schemas.actions import ACTION_TYPE
+from services.chassis import metrics
+from services.chassis.counting import Count
 from services.chassis.kafka import Outgoing
 from services.chassis.outbox import Outlet
 from services.chassis.postgres import Row
 from services.worklist.sql import SQL
+from services.worklist.views import ActionState
 
 SOURCE = "baton/worklist"
+PENDING = (ActionState.WAITING, ActionState.SENT, ActionState.REFUSED)
+ACTIONS = metrics.declare(
+    "baton_worklist_actions",
+    "gauge",
+    "Actions that are not confirmed, by state, counted every 15 s. Every replica counts them all: take the largest.",
+    ["state"],
+)
 
 
 def action(row: Row) -> Outgoing:
@@ -19,6 +29,11 @@ def action(row: Row) -> Outgoing:
             event_id=row["id"], event_type=ACTION_TYPE, source=SOURCE, time=row["at"]
         ),
     )
+
+
+def counting() -> Count:
+    """What has not been confirmed, for whoever watches."""
+    return Count(ACTIONS, SQL["tally_actions"], PENDING)
 
 
 def outlet() -> Outlet:

@@ -60,7 +60,7 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True):
             found = None
         if found is None or found.due_at.tzinfo is None:
             raise Problem(
-                400, "bad_cursor", "This is no place in the list: begin at its first page.", fields=("after",)
+                404, "bad_cursor", "This is no place in the list: begin at its first page.", fields=("after",)
             )
         return found
 

@@ -429,6 +429,12 @@ FROM worklist.action WHERE state IN ('waiting', 'sent') GROUP BY state
 UNION ALL
 SELECT state, count(*), min(at) FROM worklist.action WHERE state = 'refused' GROUP BY state;
 
+-- name: tally_actions
+-- Actions that are not confirmed, by state.
+SELECT state, count(*) AS actions FROM worklist.action WHERE state IN ('waiting', 'sent') GROUP BY state
+UNION ALL
+SELECT state, count(*) FROM worklist.action WHERE state = 'refused' GROUP BY state;
+
 -- name: build
 -- Which build of the read model this is, and whether it is complete.
 SELECT build, began_at IS NOT NULL AND ended_at IS NULL AS rebuilding FROM worklist.build;
