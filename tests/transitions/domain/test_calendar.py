@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.transitions.domain import calendar
-from tests.transitions.domain.builders import a_stay, deadline, ny, planned
+from tests.transitions.domain.builders import a_deed, a_stay, deadline, episode, ny, planned
 
 DAYS = [
     # discharge, first business day, second, D+7, D+14, D+29, D+30
@@ -45,6 +45,19 @@ def test_the_contact_is_owed_to_the_end_of_the_second_business_day(row: tuple[st
     for clock in ("00:05", "12:00", "23:55"):
         stay = a_stay(admitted=None, discharged=f"{row[0]} {clock}")
         assert deadline(planned(stay), "tcm_contact").due_at == ny(f"{row[2]} 24:00")
+
+
+@pytest.mark.parametrize("row", DAYS, ids=[row[0] for row in DAYS])
+def test_the_visit_is_owed_to_the_end_of_day_seven_or_fourteen(row: tuple[str, ...]) -> None:
+    """By complexity (CPT 99496, 99495); the thirty days of the measure end with D + 30, where the case ends too."""
+    stay = a_stay(admitted=None, discharged=f"{row[0]} 12:00", age_in_year=70)
+    high = a_deed("complexity_assessed", f"{row[0]} 13:00", complexity="high")
+    assert deadline(planned(stay), "visit_14d").due_at == ny(f"{row[4]} 24:00")
+    assert deadline(planned(stay, high), "visit_7d").due_at == ny(f"{row[3]} 24:00")
+    assert episode(planned(stay, as_of=ny("2029-01-01 00:00"))).closed == (
+        "window_ended",
+        ny(f"{row[6]} 24:00"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,41 @@ def test_a_code_opens(code: str) -> None:
     assert kinds(planned(a_stay(discharged="2026-01-09 15:00", to=code))) == OPENS[code]
 
 
+# The columns of UB-04 form locator 17 that decide: TCM clock, 72-hour call. REVIEW is answered by the protocol.
+TABLE = """
+01 home               YES     yes      | 30 still_patient      NO      no
+02 acute_hospital     NO      handoff  | 40 expired            NO      no
+03 snf                NO      handoff  | 41 expired            NO      no
+04 custodial_or_alf   NO      handoff  | 42 expired            NO      no
+05 acute_hospital     NO      handoff  | 43 federal_hospital   NO      handoff
+06 home_health        YES     yes      | 50 hospice_home       NO      no
+07 ama                YES     yes      | 51 hospice_facility   NO      no
+09 same_hospital_ip   NO      no       | 61 swing_bed          NO      handoff
+20 expired            NO      no       | 62 irf                NO      handoff
+21 correctional       NO      handoff  | 63 ltch               NO      handoff
+64 nursing_facility   NO      handoff  | 65 psych              NO      handoff
+66 acute_hospital     NO      handoff  | 69 disaster_site      NO      yes
+70 other_institution  NO      handoff  | ?? unknown            YES     yes
+"""
+ROWS = [cell.split() for line in TABLE.strip().splitlines() for cell in line.split("|")]
+TCM = {"tcm_contact", "visit_14d", "med_rec"}
+
+
+@pytest.mark.parametrize(("code", "category", "tcm", "call"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_row_of_the_table(code: str, category: str, tcm: str, call: str) -> None:
+    """What starts the clocks, what the call, what a facility handoff."""
+    stay = a_stay(discharged="2026-01-09 15:00", to=code)
+    found = {kind for opened in kinds(planned(stay)).values() for kind in opened}
+    assert stay.disposition_category == category
+    assert found & TCM == (TCM if tcm == "YES" else set())
+    assert ("call_72h" in found, "handoff_ack_facility" in found) == (call == "yes", call == "handoff")
+
+
+def test_the_table_is_whole() -> None:
+    """Every code in use, and the unknown."""
+    assert {row[0] for row in ROWS} == {*OPENS, "??"}
+
+
 @pytest.mark.parametrize("twin", sorted(TWINS))
 def test_a_twin_opens_what_its_base_opens(twin: str) -> None:
     """81 to 95 only add that a readmission is planned."""
