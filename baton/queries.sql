@@ -93,9 +93,11 @@ FROM admissions.event WHERE root_id = $1 ORDER BY received_at, occurred_at, even
 SELECT * FROM transitions.deadline WHERE episode_id = $1 ORDER BY due_at, kind;
 
 -- name: case_actions
--- What people did about the visit, and whether they took it back.
-SELECT a.action_id, a.type, a.at, a.body, w.at AS withdrawn_at
-FROM transitions.action a LEFT JOIN transitions.withdrawal w USING (action_id)
+-- What people did about the visit, whether they took it back, and what became of it.
+SELECT a.action_id, a.type, a.at, a.body, w.at AS withdrawn_at, r.effect, r.reason AS why, r.kinds
+FROM transitions.action a
+LEFT JOIN transitions.withdrawal w USING (action_id)
+LEFT JOIN transitions.answer r USING (action_id)
 WHERE a.root_id = $1 ORDER BY a.at, a.action_id;
 
 -- name: case_alerts

@@ -64,7 +64,8 @@ def _episode(row: Row, *, show_patient: bool) -> dict[str, Any]:
         "learned_at",
     )  # fmt: skip
     said |= {
-        name: json.loads(row[name]) if row[name] else None for name in ("readmission", "programme", "lace")
+        name: json.loads(row[name]) if row[name] else None
+        for name in ("readmission", "programme", "lace", "handoff", "responsibility", "notices")
     }
     if said["programme"] and not show_patient:
         said["programme"] = hidden(said["programme"])
@@ -117,7 +118,8 @@ def _action(row: Row) -> dict[str, Any]:
     body = json.loads(row["body"])
     said = {name: body[name] for name in TOLD_OF_ACTIONS if body.get(name) is not None}
     withdrawn = {"withdrawn_at": iso(row["withdrawn_at"])} if row["withdrawn_at"] else {}
-    return {"id": row["action_id"], "type": row["type"], "at": iso(row["at"])} | said | withdrawn
+    answer = {"effect": row["effect"], "why": row["why"], "for": json.loads(row["kinds"] or "[]")}
+    return {"id": row["action_id"], "type": row["type"], "at": iso(row["at"])} | said | withdrawn | answer
 
 
 def _deadline(row: Row) -> dict[str, Any]:

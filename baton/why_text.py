@@ -29,6 +29,7 @@ def _lines(story: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
     yield f"  {where}, team {episode['team']}, protocol {episode['protocol']}{'' if episode['live'] else ', not live: nothing is sent'}"
     if again := episode["readmission"]:
         yield f"  followed by another stay: {_words(again['verdict'])}, {_at(again['at'], zone)}"
+    yield from _handed(episode, zone)
     if programme := episode.get("programme"):
         yield from programme_lines(programme, lambda at: _at(at, zone))
     if lace := episode.get("lace"):
@@ -47,6 +48,20 @@ def _lines(story: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
         yield from _alert(alert, zone)
     if not story["alerts"]:
         yield "  nobody: there was no alert"
+
+
+def _handed(episode: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
+    """How the handoff stands, who is responsible from when on, and what had to be heard at once."""
+    if handoff := episode.get("handoff"):
+        lacks = f", without {', '.join(map(_words, handoff['missing']))}" if handoff.get("missing") else ""
+        came = f"; arrived {_at(handoff['arrived_at'], zone)}" if handoff.get("arrived_at") else ""
+        yield f"  handoff {handoff['state']} {_at(handoff['at'], zone)}{lacks}{came}"
+    if spans := episode.get("responsibility"):
+        said = ", ".join(f"{span['party']} from {_at(span['since'], zone)}" for span in spans)
+        yield f"  responsible: {said}"
+    for notice in episode.get("notices") or ():
+        ended = f", {_words(notice['ended'])} {_at(notice['ended_at'], zone)}" if notice.get("ended") else ""
+        yield f"  {_words(notice['kind'])} ({notice['severity']}) {_at(notice['at'], zone)}{ended}"
 
 
 def _visit(visit: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
@@ -83,7 +98,15 @@ def _action(action: dict[str, Any], zone: ZoneInfo) -> str:
     ]
     by = f" by {action['by']}" if "by" in action else ""
     back = f"; withdrawn {_at(action['withdrawn_at'], zone)}" if "withdrawn_at" in action else ""
-    return f"  {_at(action['at'], zone)}  {_words(action['type'])}{by}{''.join(f', {each}' for each in details)}{back}"
+    done = f"  {_at(action['at'], zone)}  {_words(action['type'])}{by}{''.join(f', {each}' for each in details)}{back}"
+    return done + _answer(action)
+
+
+def _answer(action: dict[str, Any]) -> str:
+    """What became of it, where that needs a word: what it settled, or why it has no effect."""
+    if action.get("for"):
+        return f"; counts for {', '.join(action['for'])}"
+    return f"; {action['effect']}: {_words(action['why'])}" if action.get("why") else ""
 
 
 def _deadline(deadline: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:

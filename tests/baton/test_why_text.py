@@ -3,7 +3,9 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from baton.why_text import _alert
+import pytest
+
+from baton.why_text import _action, _alert, _handed
 
 
 def an_attempt(**fields: Any) -> dict[str, Any]:
@@ -38,3 +40,49 @@ def test_who_was_told_over_which_channel() -> None:
         f"{when} pager at pager.example: no answer",
         said,
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            {"effect": "counted", "why": None, "for": ["call_72h", "tcm_contact"]},
+            "; counts for call_72h, tcm_contact",
+        ),
+        ({"effect": "counted", "why": None, "for": []}, ""),
+        ({"effect": "noted", "why": "before_discharge", "for": []}, "; noted: before discharge"),
+        ({"effect": "waiting", "why": "no_discharge_yet", "for": []}, "; waiting: no discharge yet"),
+        ({}, ""),
+    ],
+)
+def test_what_became_of_an_action(answer: dict[str, Any], expected: str) -> None:
+    """A call at ten in the morning; one that an older version kept has no answer yet."""
+    call = {
+        "type": "contact_attempted",
+        "at": "2026-01-12T15:00:00Z",
+        "by": "rn1",
+        "outcome": "reached",
+    } | answer
+
+    told = _action(call, ZoneInfo("America/New_York"))
+
+    assert told == f"  2026-01-12 10:00:00 EST  contact attempted by rn1, reached{expected}"
+
+
+def test_how_a_handoff_stands_and_who_has_the_patient() -> None:
+    """Declined, then accepted without one item of the checklist; the sender had the patient until then."""
+    episode = {
+        "handoff": {"state": "accepted", "at": "2026-01-09T22:00:00Z", "checked": True, "missing": ["action_list"]},
+        "responsibility": [{"party": "sender", "since": "2026-01-09T20:00:00Z", "until": "2026-01-09T22:00:00Z"}],
+        "notices": [
+            {"kind": "handoff_declined", "severity": "P2", "at": "2026-01-09T21:00:00Z", "ended": "done",
+             "ended_at": "2026-01-09T22:00:00Z"},
+        ],
+    }  # fmt: skip
+
+    assert list(_handed(episode, ZoneInfo("America/New_York"))) == [
+        "  handoff accepted 2026-01-09 17:00:00 EST, without action list",
+        "  responsible: sender from 2026-01-09 15:00:00 EST",
+        "  handoff declined (P2) 2026-01-09 16:00:00 EST, done 2026-01-09 17:00:00 EST",
+    ]
+    assert list(_handed({"handoff": None}, ZoneInfo("UTC"))) == []
