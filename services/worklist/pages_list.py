@@ -151,25 +151,37 @@ def title(filters: Filters, q: str | None) -> str:
 
 
 def to_call(items: Sequence[Item], by: str) -> Item | None:
-    """Whom to call next: the first whom nobody else holds, and whom the hour allows to call (staff may be, always)."""
-    free = [each for each in items if each.taken is None or each.taken.by == by]
-    return next((each for each in free if each.hours.open or "handoff" in each.kind), None)
+    """Whom to call next: the first whom nobody else holds, and whom the hour allows to call (staff may be, always).
+
+    What was past already when it was learned is work, and no emergency: it comes after what can still be in time.
+    """
+    free = [each for each in items if (each.taken is None or each.taken.by == by) and _callable(each)]
+    return next((each for each in free if not each.late_known), free[0] if free else None)
+
+
+def _callable(item: Item) -> bool:
+    return item.hours.open or "handoff" in item.kind
 
 
 def why(item: Item, items: Sequence[Item], by: str, now: datetime) -> str:
     """Why this one: one sentence."""
     said = [words.left(item.due_at, now)]
-    before = items[: items.index(item)]
-    held = sum(1 for each in before if each.taken and each.taken.by != by)
-    shut = len(before) - held
     if item.taken:
         said.append("you have it")
     if item.attempts:
         said.append("one attempt so far" if item.attempts == 1 else f"{item.attempts} attempts so far")
+    before = items[: items.index(item)]
+    held = [each for each in before if each.taken and each.taken.by != by]
+    shut = [each for each in before if each not in held and not _callable(each)]
+    late = len(before) - len(held) - len(shut)
+    passed = [
+        f"{len(held)} held by others" if held else "",
+        f"{len(shut)} may not be called yet" if shut else "",
+        f"{late} late when learned" if late else "",
+    ]
     if not before:
         said.append("the least time left of all")
     else:
-        passed = [f"{held} held by others" if held else "", f"{shut} may not be called yet" if shut else ""]
         said.append("before it on the list: " + ", ".join(filter(None, passed)))
     if "handoff" not in item.kind:
         said.append(words.reach(item.hours, now))
