@@ -18,6 +18,7 @@ from services.admissions.line import STOPPED, Line
 from services.admissions.people import SetGrewError
 from services.admissions.settings import Settings
 from services.admissions.store import Heard, Kept, Tally
+from services.admissions.storms import Seen, Storms
 from services.chassis import clock, metrics
 from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
@@ -64,6 +65,7 @@ class Inbound:
     def __init__(self, settings: Settings) -> None:
         self.feeds: Feeds = settings.feeds()
         self._newest = self.feeds
+        self._storms = Storms()
         self.facilities = settings.facilities()
         self._months: set[str] = set()
         self.line = Line(settings.poison_share, settings.poison_window)
@@ -150,16 +152,18 @@ class Inbound:
         wanted: set[UUID] = set()
         while True:
             try:
+                seen = self._storms.begin()
                 async with transaction(service.pool) as db:
-                    changed, tally = await self._apply(db, items, refusals, wanted)
+                    changed, tally = await self._apply(db, items, refusals, wanted, seen)
             except SetGrewError as grown:
                 wanted |= grown.patients
             else:
+                self._storms.committed(seen)
                 break
         self._count(service.registry, tally, refusals, items, changed)
 
     async def _apply(
-        self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], wanted: set[UUID]
+        self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], wanted: set[UUID], seen: Seen
     ) -> tuple[int, Tally]:
         tally: Tally = defaultdict(lambda: [0] * 6)
         first: dict[UUID, _Item] = {}
@@ -172,14 +176,16 @@ class Inbound:
             counts = tally[feed, ledger.hour(arrival)]
             counts[0] += 1
             counts[2] += 1
-        changed = await self._keep(db, first, wanted, tally) if first else 0
+        changed = await self._keep(db, first, wanted, tally, seen) if first else 0
         if refusals:
             await store.insert_rejections(db, refusals)
         if tally:
             await store.count_messages(db, tally)
         return changed, tally
 
-    async def _keep(self, db: Db, first: dict[UUID, _Item], wanted: set[UUID], tally: Tally) -> int:
+    async def _keep(
+        self, db: Db, first: dict[UUID, _Item], wanted: set[UUID], tally: Tally, seen: Seen
+    ) -> int:
         kept = await ledger.surrogates(db, [(event_id, item[0]) for event_id, item in first.items()])
         held = await ledger.hold(db, kept, wanted)
         new = await store.insert_events(db, kept, [applied(one.event.trigger) for one in kept])
@@ -196,7 +202,7 @@ class Inbound:
         if not fresh:
             return 0
         await store.insert_messages(db, [(one, *first[one.event_id][1:]) for one in fresh])
-        return await ledger.settle(db, fresh, held, self.feeds)
+        return await ledger.settle(db, fresh, held, self.feeds, seen)
 
     async def _ensure_months(self, pool: Pool, items: Sequence[_Item]) -> None:
         months = {item[0].received_at.strftime("message_%Y_%m"): item[0].received_at for item in items}

@@ -20,6 +20,7 @@ from services.admissions.domain.sources import sources
 from services.admissions.feeds import DEFAULT, Feeds
 from services.admissions.people import SetGrewError
 from services.admissions.store import Kept, Member, RootKey, VisitRow
+from services.admissions.storms import Seen
 from services.chassis.postgres import Db
 
 NEVER_WAS = "never_was"
@@ -146,10 +147,11 @@ async def _related(db: Db, roots: set[UUID]) -> tuple[set[UUID], bool]:
         roots = larger
 
 
-async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds) -> int:
+async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: Seen | None = None) -> int:
     """Bring identities, persons and visits up to date with these (already stored) events.
 
-    Gives the number of visits that changed. The transaction holds `held`.
+    Gives the number of visits that changed. The transaction holds `held`. With `seen`, visits of which nothing new is
+    told are passed over.
     """
     newest = max(kept, key=lambda one: one.event.received_at).event
     at, cause = newest.received_at, newest.trigger
@@ -166,7 +168,10 @@ async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds) -> int:
         anew, renumbered = await people.identify(db, doubtful, held.patients, said.registers, at, cause)
         members = await store.members(db, held.patients | anew)
     changed = await people.tell(db, members, said, anew) | renumbered
-    written = await _visits(db, held, {one.patient_id: one for one in members}, feeds)
+    by_id = {one.patient_id: one for one in members}
+    if seen is not None and not (held.tied or moves):
+        held = msgspec.structs.replace(held, roots=held.roots - await seen.echoes(db, kept, feeds.by_name))
+    written = await _visits(db, held, by_id, feeds, seen)
     if changed:
         await store.touch_visits(db, changed, at, cause, [row.visit_id for row in written])
     return len(written)
@@ -176,7 +181,9 @@ def _feed(event: AdtEvent) -> str:
     return event.feed + "!test" if event.test else event.feed
 
 
-async def _visits(db: Db, held: Held, members: dict[UUID, Member], feeds: Feeds) -> list[VisitRow]:
+async def _visits(
+    db: Db, held: Held, members: dict[UUID, Member], feeds: Feeds, seen: Seen | None
+) -> list[VisitRow]:
     """Fold every visit number concerned, and write the visits that differ from what stands."""
     if not held.roots:
         return []
@@ -193,6 +200,8 @@ async def _visits(db: Db, held: Held, members: dict[UUID, Member], feeds: Feeds)
             raise SetGrewError({reporter})
         own = [event for _, event in told]
         profile = feeds.by_name.get(own[0].feed) or feeds.by_name[DEFAULT]
+        if seen is not None and not held.tied:
+            seen.folded(sheaf.owner, own, profile)
         patient_id = members[reporter].survivor_id
         for root_id, visits, into in described(sheaf, events, own, profile):
             while (ghost := stand.get((root_id, len(visits)))) is not None:

@@ -145,6 +145,10 @@ WHERE i.inhparent = 'admissions.message'::regclass;
 -- All events of these visit numbers: the whole input of the fold.
 SELECT root_id, patient_id, body FROM admissions.event WHERE root_id = ANY($1::uuid[]);
 
+-- name: count_events
+-- How many events there are of these visit numbers.
+SELECT root_id, count(*) AS events FROM admissions.event WHERE root_id = ANY($1::uuid[]) GROUP BY root_id;
+
 -- name: visits_of_roots
 -- The visits these numbers have now.
 SELECT visit_id, root_id, generation, reported_id, patient_id, live, test, document, folded_into, revision

@@ -256,6 +256,11 @@ async def events_of_roots(db: Db, roots: Iterable[UUID]) -> dict[UUID, list[tupl
     return events
 
 
+async def count_events(db: Db, roots: Iterable[UUID]) -> dict[UUID, int]:
+    """How many events there are of each of these visit numbers."""
+    return {row["root_id"]: row["events"] for row in await db.fetch(SQL["count_events"], list(roots))}
+
+
 async def visits_of_roots(db: Db, roots: Iterable[UUID]) -> dict[tuple[UUID, int], asyncpg.Record]:
     """The visits these numbers have now, by (visit number, generation)."""
     rows = await db.fetch(SQL["visits_of_roots"], list(roots))

@@ -50,7 +50,7 @@ async def feed(service: Service, events: Sequence[AdtEvent], *, batch: int, star
 
 
 async def published(service: Service) -> list[Any]:
-    """What everybody is told of each visit, but for surrogates and revisions."""
+    """What everybody is told of each visit, but for surrogates, revisions and sources, which a replay does not tell."""
     rows = await service.pool.fetch(SQL["unpublished_visits"], 10_000)
     told = [(msgspec.json.decode(publish.encounter(row).value or b""), row["cause"]) for row in rows]
     return _comparable((said["visit"], said["patient"], said["live"]) for said, _ in told)
@@ -74,7 +74,11 @@ def replayed(events: Sequence[AdtEvent]) -> list[Any]:
 def _comparable(told: Any) -> list[Any]:
     return sorted(
         (
-            (visit, {key: value for key, value in patient.items() if key != "patient_id"}, live)
+            (
+                {key: value for key, value in visit.items() if key != "sources"},
+                {key: value for key, value in patient.items() if key != "patient_id"},
+                live,
+            )
             for visit, patient, live in told
             if NEVER_WAS not in visit.get("flags", ())
         ),

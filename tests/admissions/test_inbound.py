@@ -267,3 +267,45 @@ async def test_the_line_stands_while_almost_everything_is_refused(service: Servi
     assert "30 of the latest 30 messages were refused, most of them as not_adt" in said
     assert await inbound.check() is None
     assert await service.pool.fetchval("SELECT count(*) FROM admissions.rejection") == 10
+
+
+async def test_a_storm_of_updates_ends_as_if_each_were_folded(service: Service) -> None:
+    """Given hundreds of updates that say the same, with news, a late message and another replica's in between; then the rows
+    are those of one fold of everything, and no update of the storm raised a revision.
+    """
+
+    def told(n: int, **fields: str) -> bytes:
+        at = f"20260106{n // 60:02}{n % 60:02}"
+        return adt("A08", control=f"s{n}", at=at, admitted="202601050830", **fields)
+
+    ours, theirs = Inbound(Settings()), Inbound(Settings())
+    told_by_now = 0
+
+    async def send(inbound: Inbound, *messages: bytes) -> None:
+        nonlocal told_by_now
+        records = [
+            record(
+                message,
+                offset=told_by_now + n,
+                at=datetime(2026, 1, 14, tzinfo=UTC) + timedelta(seconds=told_by_now + n),
+            )
+            for n, message in enumerate(messages)
+        ]
+        told_by_now += len(messages)
+        await inbound.on_inbound(service, records)
+
+    await send(ours, HISTORY[0], *(told(n) for n in range(150)))
+    before = await service.pool.fetchval("SELECT revision FROM admissions.visit")
+    for first in range(150, 250, 10):
+        await send(ours, *(told(n) for n in range(first, first + 10)))
+    assert await service.pool.fetchval("SELECT revision FROM admissions.visit") == before
+    await send(theirs, told(250, unit="ICU"))
+    await send(ours, told(251))
+    await send(ours, told(252), HISTORY[1], told(253))
+    await send(ours, told(254, disposition="06"), told(255))
+    await send(ours, *(told(n) for n in range(256, 300)))
+    found = await rows(service)
+
+    assert await refold(service.pool, Feeds.load()) == 0
+    assert await rows(service) == found
+    assert found[0][0]["document"]["location"]["unit"] == "ICU"

@@ -126,8 +126,9 @@ def reported_by(
     the person, not of the visit.
     """
     named = [(who, event) for who, event in events if event.trigger != "A31"]
+    latest = max((event.recorded_at for who, event in named if who is not None), default=None)
     last = max(
-        ((record_key(event), who) for who, event in named if who is not None),
+        ((record_key(event), who) for who, event in named if event.recorded_at == latest and who is not None),
         key=lambda each: each[0],
         default=None,
     )
