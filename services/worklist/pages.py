@@ -18,7 +18,7 @@ from services.worklist.pages_render import asset, page
 from services.worklist.sql import SQL
 from services.worklist.views import Filters, ListPage
 
-PER_PAGE = 50
+PER_PAGE = 40
 BOARD_ROWS = 6
 BOARD_HOURS = 12
 Word = Annotated[str, Query(max_length=200)]
