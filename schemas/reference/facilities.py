@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 FILE = "facilities.yaml"
 SHIPPED = Path(__file__).with_name(FILE)
@@ -20,9 +20,9 @@ class FacilitiesError(ValueError):
     """The facilities file cannot be used; the text says where and what to do."""
 
 
-def _known_zone(name: str) -> str:
+def _known_zone(name: object) -> object:
     try:
-        ZoneInfo(name)
+        ZoneInfo(name if isinstance(name, str) else "")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("is no IANA time zone; write one such as America/Chicago") from None
     return name
@@ -37,7 +37,7 @@ class Facility(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    zone: Annotated[str, AfterValidator(_known_zone)]
+    zone: Annotated[str, BeforeValidator(_known_zone)]
     type: Literal["acute", "cah", "children", "cancer", "va", "irf", "ltch", "psych", "snf"] = "acute"
     extra_holidays: frozenset[date] = frozenset()
     team: Annotated[str, Field(min_length=1)] = "care-coordination"

@@ -55,6 +55,9 @@ facilities:
     [
         ("facilities: {H1: {type: acute}}", "facilities.H1.zone: is missing; write an IANA time zone such as America/Chicago"),
         ("facilities: {H1: {zone: Chicago}}", "facilities.H1.zone: is no IANA time zone; write one such as America/Chicago"),
+        ("facilities: {H1: {zone: 0}}", "facilities.H1.zone: is no IANA time zone; write one such as America/Chicago"),
+        ("facilities: {H1: {zone: }}", "facilities.H1.zone: is no IANA time zone; write one such as America/Chicago"),
+        ("facilities: {H1: {zone: ''}}", "facilities.H1.zone: is no IANA time zone; write one such as America/Chicago"),
         ("facilities: {H1: {zone: ../etc}}", "facilities.H1.zone: is no IANA time zone; write one such as America/Chicago"),
         ("facilities: {H1: America/Chicago}", "facilities.H1: holds no keys; write at least `zone: America/Chicago`"),
         ("facilities: {H1: {zone: America/Chicago, colour: red}}",
