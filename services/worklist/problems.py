@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -77,6 +77,13 @@ def install(app: FastAPI) -> None:
         fields = tuple(sorted({".".join(map(str, one["loc"])) for one in error.errors()}))
         return respond(Problem(422, "invalid", "The request is not as it should be.", fields=fields))
 
+    async def on_fault(request: Request, _: Exception) -> Response:
+        """Ours. The error goes on from here to the log, which keeps its class and not its words."""
+        if not request.scope["path"].startswith("/api/"):
+            return PlainTextResponse("Something went wrong here, and nothing was shown.", status_code=500)
+        return respond(Problem(500, "fault", "Something went wrong here, and nothing was shown."))
+
+    app.add_exception_handler(Exception, on_fault)
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)

@@ -213,7 +213,7 @@ def test_every_door_of_every_service_is_known_to_rewind() -> None:
         "for app in APPS.values():\n    m, _, f = app.partition(':')\n    b = getattr(import_module(m), f)\n"
     )
     read += "    for s in (x := b(get_type_hints(b)['settings']())).subscriptions:\n"
-    read += "        print(s.group or x.name, x.name, *s.topics)\n"
+    read += "        for t in s.topics:\n            print(s.group or x.name, x.name, t)\n"
     asked = subprocess.run(
         [sys.executable, "-c", read], env=os.environ | environment, cwd=ROOT, capture_output=True, text=True,
         check=True, timeout=60,

@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.worklist import queries
 from tests.worklist.builders import CASE, PATIENT, a_deadline, a_person, an_encounter, an_episode, at
 from tests.worklist.stand import Worklist
 
@@ -134,6 +135,20 @@ async def test_a_process_that_starts_says_so(house: Worklist) -> None:
     house.desk.service = service
 
     assert (answer.status_code, answer.json()["title"]) == (503, "unavailable")
+
+
+async def test_a_fault_of_ours_shows_nothing(house: Worklist, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given an error whose text holds what was worked on, when it is met, then the answer does not hold it."""
+    browser = await house.browser("rn1")
+
+    async def breaks(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("Okonkwo-Lindé")
+
+    monkeypatch.setattr(queries, "page", breaks)
+    answer = await browser.get(f"{API}/list")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "Okonkwo" not in answer.text
 
 
 async def test_an_export_of_everything_is_cut_and_recorded(house: Worklist) -> None:
