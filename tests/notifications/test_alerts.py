@@ -215,6 +215,37 @@ def test_a_warning_held_beyond_the_due_time_is_none() -> None:
     assert told(Book(), a_deadline(**WARNED, hold_until=DUE)).kinds() == {}
 
 
+def test_a_warning_that_was_said_stands_on_while_the_discharge_is_told_again() -> None:
+    """A corrected A03 begins another settle window, beyond the due time: nobody hears "no longer needed" of work still owed."""
+    held = WARNED | {"hold_until": DUE + hours(0.1)}
+
+    book = told(Book(), a_deadline(**WARNED), now=at(50))
+    told(book, a_deadline(**held), now=at(71.9))
+    assert ("firing", at(48)) == (book.of(SOON).status, book.of(SOON).raised_at)
+    told(book, a_deadline("missed", **held))
+    assert ("resolved", DUE) == (book.of(SOON).status, book.of(SOON).ended_at)
+
+
+def test_what_is_owed_again_before_its_due_time_is_warned_of_since_then() -> None:
+    """The call was withdrawn at the fiftieth hour; the warning of the forty-eighth is true and known since then."""
+    again = a_deadline(**WARNED, generation=1, known_at=at(50))
+
+    assert told(Book(), a_deadline("met", known_at=at(40)), again, now=at(51)).of(SOON).raised_at == at(50)
+
+
+def test_what_is_owed_again_after_its_due_time_was_never_warned_of_anew() -> None:
+    """Only what fired before the due time is a warning: a withdrawal, and a late meeting after it, make none."""
+    again = a_deadline("missed", **WARNED, generation=1, known_at=DUE + hours(20))
+    done = a_deadline("met_late", **WARNED, generation=1, known_at=DUE + hours(30))
+
+    book = told(
+        Book(), a_deadline(**WARNED), a_deadline("missed", **WARNED), a_deadline("met_late", **WARNED), again
+    )
+    assert sorted(row.kind for row in book.rows.values()) == [SOON, MISSED, MISSED]
+    told(book, done)
+    assert sorted(row.kind for row in book.rows.values()) == [SOON, MISSED, MISSED]
+
+
 # --- the settle window --------------------------------------------------------------------------------------
 
 HELD = {"kind": "handoff_ack_facility", "due_at": at(0.05), "known_at": at(0.05), "hold_until": at(0.2)}

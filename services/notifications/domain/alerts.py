@@ -10,6 +10,7 @@ from services.notifications.domain.desired import Event, desired, end_of, of_dea
 from services.notifications.domain.model import (
     ACKNOWLEDGED,
     DROPPED,
+    DUE_SOON,
     FIRING,
     HELD,
     MISSED,
@@ -85,7 +86,12 @@ def _merge(row: Alert | None, want: Alert, event: Event, now: datetime) -> Alert
 def _fresh(row: Alert | None, want: Alert, event: Event, now: datetime) -> Alert | None:
     """An alert nobody has seen yet: held until its instant, or raised, or, if over already, only noted."""
     if want.ended_at is not None:
-        return replace(want, revision=1)
+        # Of a later generation that was seen there would be a row: it began after what this one tells of.
+        return (
+            None
+            if want.generation and event.status is not DeadlineStatus.MISSED
+            else replace(want, revision=1)
+        )
     if want.raised_at > now:
         held = replace(want, status=HELD, raise_at=want.raised_at)
         return held if held != row else None
@@ -134,6 +140,9 @@ def _unwanted(row: Alert, event: Event, now: datetime) -> Alert | None:
     if _kept(row, event):
         want = of_deadline(event, MISSED, event.severity, row.raised_at)
         return _updated(row, want, event)
+    if _still_warned(row, event):
+        want = of_deadline(event, DUE_SOON, event.warnings[event.warned - 1].severity, row.raised_at)
+        return _updated(row, want, event)
     status, ending, ended_at = end_of(row, event)
     return _end_row(row, status, ending, _after(row, ended_at, now))
 
@@ -146,6 +155,12 @@ def _kept(row: Alert, event: DeadlineEvent) -> bool:
     """
     missed = event.status is DeadlineStatus.MISSED and event.owed and event.late_known
     return missed and row.standing and row.kind.endswith(MISSED) and row.generation == event.generation
+
+
+def _still_warned(row: Alert, event: DeadlineEvent) -> bool:
+    """Whether a warning already given stays, although a settle window begun since lasts beyond the due time."""
+    pending = event.status is DeadlineStatus.PENDING and event.warned and not event.late_known
+    return bool(pending) and row.kind.endswith(DUE_SOON) and row.generation == event.generation
 
 
 def _end_row(row: Alert, status: str, ending: str | None, ended_at: datetime) -> Alert:

@@ -59,7 +59,11 @@ def _due_soon(event: DeadlineEvent) -> Alert | None:
     standing = event.warnings[: event.warned]
     if event.late_known or not standing:
         return None
-    raised_at = max(standing[0].at, event.learned_at, event.hold_until or standing[0].at)
+    if event.generation and event.status is DeadlineStatus.MISSED and event.known_at > event.due_at:
+        return None  # owed again only after its due time: nobody was warned of that anew
+    # What is owed again is pending since the arrival that brought it back.
+    pending = event.known_at if event.status is DeadlineStatus.PENDING else event.learned_at
+    raised_at = max(standing[0].at, event.learned_at, pending, event.hold_until or standing[0].at)
     if raised_at >= event.due_at:
         return None
     alert = of_deadline(event, DUE_SOON, standing[-1].severity, raised_at)

@@ -11,6 +11,7 @@ from services.transitions.domain.model import DeadlineRow, PlannedDeadline, Warn
 OWED = frozenset({"pending", "missed"})
 FIRED = frozenset({"missed", "attempted"})
 ENDED = frozenset({"void", "superseded"})
+DONE = frozenset({"met", "met_late", "attempted", "waived"})
 
 
 class Moment(Struct, frozen=True, gc=False):
@@ -102,7 +103,7 @@ def _known(
     ):
         return learned, row.known_at
     if status == "pending":
-        return learned, learned
+        return learned, moment.arrival if row.status in DONE else learned
     ran_out = status in FIRED and (
         row.status == "pending" or row.due_at != planned.due_at or row.status in ENDED
     )

@@ -266,6 +266,16 @@ def test_a_withdrawn_call_is_owed_again_as_another_generation() -> None:
     assert story.deadline("tcm_contact").status == "pending"
 
 
+def test_a_call_withdrawn_before_the_due_time_is_pending_since_then() -> None:
+    """The warning of Sunday is true since the withdrawal; that the due time was known all along stays."""
+    call = a_call("2026-01-10 10:00")
+    story = Story().hears(LEFT, HOME).hears("2026-01-10 10:00", call)
+    learned = story.deadline("call_72h").learned_at
+    found = story.forgets("2026-01-12 09:00", call).deadline("call_72h")
+    assert (found.status, found.generation, found.known_at, found.learned_at) == (
+        "pending", 1, ny("2026-01-12 09:00"), learned)  # fmt: skip
+
+
 def test_a_waiver_after_the_miss_ends_the_work_with_its_arrival() -> None:
     """The alert ends then; the status stays."""
     story = Story().hears(LEFT, HOME).hears("2026-01-13 09:00", a_waiver("2026-01-13 09:00", "call_72h"))
