@@ -175,7 +175,8 @@ async def _patient(request: Request, user: User, patient_id: UUID | None, case: 
     async with desk_of(request).look(user.name) as look:
         if patient_id is None and case is not None:
             patient_id = await queries.patient_of(look, case)
-        found = await patient_page(look, patient_id, case=case) if patient_id else None
+        sensitive = user.may(Permission.SEE_SENSITIVE)
+        found = await patient_page(look, patient_id, case=case, sensitive=sensitive) if patient_id else None
         if found is None:
             without_patients(request)
             raise not_found("patient" if case is None else "case")

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from schemas import topics
-from services.worklist import acts
+from services.worklist import acts, queries
 from services.worklist.patient import patient_page
 from services.worklist.problems import Problem
-from services.worklist.views import ActionView
+from services.worklist.views import ActionView, Filters
 from tests.worklist.builders import (
     CASE,
     PATIENT,
@@ -215,3 +215,17 @@ async def test_only_one_s_own_is_given_back_unless_one_may(house: Worklist) -> N
     assert [(one["type"], one["by"]) for one in await house.publish()] == [
         ("item_taken", "rn1"), ("item_released", "rn1"),
     ]  # fmt: skip
+
+
+async def test_with_kafka_away_what_was_entered_waits_and_is_seen(house: Worklist) -> None:
+    """Given a Kafka that cannot be reached, when a call is entered, then it is waiting on the page, and counted."""
+    await acts.submit(house.desk, "rn1", CASE, CALL, key="k1")
+    await acts.take(house.desk, "rn1", CASE)
+    async with house.desk.look("rn1") as look:
+        (item,) = (await queries.page(look, Filters())).items
+        shown = await queries.operations(look)
+
+    assert (item.pending, shown.actions, shown.oldest_waiting) == (2, {"waiting": 2}, NOW)
+    assert (await actions(house))["k1"].state == "waiting"
+    assert len(await house.publish()) == 2
+    assert (await actions(house))["k1"].state == "sent"
