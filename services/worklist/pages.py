@@ -153,7 +153,7 @@ async def show_board(
     desk = desk_of(request)
     initials = desk.settings.worklist_board_names == "initials"
     async with desk.look(user.name) as look:
-        board = await queries.board(look, filters, hours=BOARD_HOURS)
+        board = await queries.board(look, filters, hours=BOARD_HOURS, names=initials)
         choices = await queries.choices(look)
         if initials:
             shown = [*board.overdue[:BOARD_ROWS], *board.next[:BOARD_ROWS]]

@@ -27,6 +27,7 @@ users:
   rn.ray: {{password: "{HASH}", roles: [coordinator]}}
   rn.sen: {{password: "{HASH}", roles: [coordinator, sensitive]}}
   lead: {{password: "{HASH}", roles: [supervisor]}}
+  hall: {{password: "{HASH}", roles: [wall]}}
   ops: {{password: "{HASH}", roles: [operator]}}
 """
 

@@ -452,7 +452,8 @@ def test_a_colleagues_entry_is_not_anybodys_to_withdraw(house: Worklist, browse:
     ("name", "path", "status"),
     [
         ("rn.ann", "/operations", 403), ("ops", "/operations", 200), ("ops", "/board", 403), ("lead", "/board", 200),
-        ("ops", "/c/CAAAAABA", 403), ("ops", "/", 200), ("rn.ann", "/p/nobody", 404),
+        ("ops", "/c/CAAAAABA", 403), ("ops", "/", 200), ("rn.ann", "/p/nobody", 404), ("hall", "/", 200), ("hall", "/board", 200), ("hall", "/operations", 403),
+        ("hall", "/c/CAAAAABA", 403),
     ],
 )  # fmt: skip
 def test_each_role_has_its_pages(browse: Browse, name: str, path: str, status: int):
@@ -496,6 +497,23 @@ def test_a_wall_shows_no_name(house: Worklist, browse: Browse):
     assert "overdue" in page
     for never in ("Testcase", "Okonkwo", "MRN", "(555)", "V10"):
         assert never not in page
+
+
+def test_initials_are_shown_where_the_setting_allows_them(
+    house: Worklist, browse: Browse, monkeypatch: pytest.MonkeyPatch
+):
+    """Given initials allowed, when the board is open, then two letters stand there, no name, and the audit knows."""
+    house.take_in(Story(1, now(), name="Testcase, Alpha"))
+    allowed = house.app.state.desk.settings.model_copy(update={"worklist_board_names": "initials"})
+    monkeypatch.setattr(house.app.state.desk, "settings", allowed)
+
+    page = text(browse("hall").get("/board"))
+
+    assert ("T. A." in page, "Testcase" in page) == (True, False)
+    rows = house.rows(
+        "SELECT patient_ids, fields FROM worklist.audit WHERE actor = 'file:hall' AND object_type = 'board'"
+    )
+    assert [tuple(row) for row in rows] == [([Story(1, now()).id("patient")], ["initials"])]
 
 
 def test_the_board_counts_what_its_unit_has(house: Worklist, browse: Browse):
