@@ -12,12 +12,14 @@ from services.transitions.domain import fire
 from services.transitions.domain.model import Deed, EpisodeRow, Plan, Stay
 from services.transitions.domain.plan import plan
 from services.transitions.domain.reconcile import Changes, reconcile, timers
+from services.transitions.protocol import load_protocol
 from tests.transitions.domain.builders import (
     FACILITIES,
     PATIENT,
     PROTOCOL,
     Story,
     a_call,
+    a_deed,
     a_move,
     a_stay,
     a_waiver,
@@ -329,6 +331,9 @@ def stays(draw: st.DrawFn, number: str) -> Stay:
         "admission_type": draw(st.sampled_from([None, "C", "E"])),
         "died": draw(st.sampled_from([None, None, None, "2026-01-20 06:00"])),
         "implausible": draw(st.sampled_from([False, False, True])),
+        "hospital_service": draw(st.sampled_from(["MED", "PSY"])),
+        "age": draw(st.sampled_from([None, 16, 70])),
+        "age_in_year": draw(st.sampled_from([None, 17, 71])),
         "live": draw(st.sampled_from([True, True, True, False])),
         "moves": tuple(
             a_move(draw(HOURS), draw(st.sampled_from(["ICU", "4W"]))) for _ in range(draw(st.integers(0, 2)))
@@ -349,7 +354,7 @@ def deeds(draw: st.DrawFn) -> Deed:
     """Anything people did about one of the visits."""
     at, visit = draw(HOURS), draw(st.sampled_from(["V1", "V2", "V3"]))
     entered = max(at, draw(HOURS))
-    build = draw(st.sampled_from([_call, _ack, _waive]))
+    build = draw(st.sampled_from([_call, _ack, _waive, _follow_up]))
     return build(draw, at, visit=visit, entered=entered)
 
 
@@ -364,7 +369,30 @@ def _ack(draw: st.DrawFn, at: str, **more: Any) -> Deed:
 
 
 def _waive(draw: st.DrawFn, at: str, **more: Any) -> Deed:
-    return a_waiver(at, draw(st.sampled_from(["call_72h", "tcm_contact", "handoff_ack_unit"])), **more)
+    kinds = ["call_72h", "tcm_contact", "handoff_ack_unit", "visit_14d", "med_rec"]
+    return a_waiver(at, draw(st.sampled_from(kinds)), **more)
+
+
+def _follow_up(draw: st.DrawFn, at: str, **more: Any) -> Deed:
+    kind = draw(
+        st.sampled_from(
+            [
+                "visit_completed",
+                "medications_reconciled",
+                "pcp_notified",
+                "appointment_booked",
+                "complexity_assessed",
+            ]
+        )
+    )
+    if kind == "visit_completed":
+        more["discharging_practitioner"] = draw(st.booleans())
+        more["specialty"] = draw(st.sampled_from([None, "behavioural_health"]))
+    elif kind == "appointment_booked":
+        more["occurs_at"] = ny(draw(HOURS))
+    elif kind == "complexity_assessed":
+        more["complexity"] = draw(st.sampled_from(["moderate", "high"]))
+    return a_deed(kind, at, **more)
 
 
 @st.composite
@@ -373,6 +401,7 @@ def facts(draw: st.DrawFn) -> tuple[list[Stay], list[Deed]]:
     return visits, draw(st.lists(deeds(), max_size=6, unique_by=lambda deed: deed.action_id))
 
 
+LAYERED = load_protocol("transitions-of-care+behavioural-health+paediatric+hedis-trc+skilled-nursing")
 MARKS = st.integers(0, 80 * 24).map(lambda h: datetime(2026, 1, 5, tzinfo=UTC) + timedelta(hours=h))
 ENDS = st.sampled_from(
     [datetime(2026, 2, 25, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)]
@@ -380,7 +409,7 @@ ENDS = st.sampled_from(
 
 
 def ought(known: tuple[list[Stay], list[Deed]], as_of: datetime) -> Plan:
-    return plan(known[0], known[1], protocol=PROTOCOL, facilities=FACILITIES, as_of=as_of)
+    return plan(known[0], known[1], protocol=LAYERED, facilities=FACILITIES, as_of=as_of)
 
 
 @settings(max_examples=100, deadline=None)
