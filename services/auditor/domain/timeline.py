@@ -122,7 +122,8 @@ class Timeline:
         for duty in known.duties:
             was, ended = self._duties[duty.key], duty.ended
             closed = ended is not None and ended[0] <= now
-            owed = settled[duty.key].status in {"pending", "missed"} and not closed
+            state = settled[duty.key]
+            owed = state.status in {"pending", "missed"} and not closed and not state.waived
             was.round += owed and not was.owed
             was.owed = owed
         for key in self._duties.keys() - settled.keys():
