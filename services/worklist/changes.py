@@ -1,6 +1,5 @@
 """What open pages should look at again: noted in the transaction that changed it, told to every process at its commit."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from services.chassis.postgres import Db
 from services.worklist.sql import SQL
 
 MANY = 50
-"""Above this many cases a change names none of them: whoever looks at any should look again."""
+"""Above this many of a kind a change names nothing: whoever looks at anything should look again."""
 
 
 @dataclass(slots=True)
@@ -35,20 +34,17 @@ class Touched:
             self.patients.add(patient)
 
     def document(self) -> bytes:
-        """JSON for pages: opaque ids, teams and units; `many` where the ids are left out."""
-        many = self.everything or len(self.cases) > MANY or len(self.patients) > MANY
+        """JSON for pages: opaque ids, teams and units; with `many` none of them."""
+        named = (self.cases, self.patients, self.teams, self.units)
+        many = self.everything or any(len(names) > MANY for names in named)
         said = {
             "cases": [] if many else sorted(self.cases),
             "patients": [] if many else sorted(map(str, self.patients)),
-            "teams": _some(self.teams),
-            "units": _some(self.units),
+            "teams": [] if many else sorted(self.teams),
+            "units": [] if many else sorted(self.units),
             "many": many,
         }
         return msgspec.json.encode(said)
-
-
-def _some(names: Iterable[str]) -> list[str]:
-    return sorted(names)[:MANY]
 
 
 async def note(db: Db, touched: Touched) -> None:
