@@ -51,9 +51,9 @@ STATUSES = {
     "refused": "refused",
     "overdue": "overdue",
     "late_known": "late when learned",
-    "noted": "noted, does not count",
     "owed": "owed",
 }
+EFFECTS = {"noted": "noted, does not count", "waiting": "kept, it waits", "withdrawn": "withdrawn"}
 TONES = {
     "met": "good", "attempted": "good", "resolved": "good", "confirmed": "good",
     "missed": "bad", "overdue": "bad", "firing": "bad", "refused": "bad",
@@ -155,6 +155,11 @@ def plain(word: str | None) -> str:
 
 def status(word: str) -> str:
     return STATUSES.get(word, plain(word))
+
+
+def effect(word: str) -> str:
+    """What became of an action that has reached everybody and does not count."""
+    return EFFECTS.get(word, plain(word))
 
 
 def tone(word: str | None) -> str:

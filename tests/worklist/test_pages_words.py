@@ -143,6 +143,11 @@ def test_a_call_in_one_line():
     assert words.answers(call) == "red flag: yes; condition: worse"
 
 
+def test_what_is_kept_and_what_is_not_sent_are_told_apart():
+    """An action that waits for its visit and one that waits for Kafka read differently."""
+    assert words.effect("waiting") != words.status("waiting")
+
+
 def test_telephone_links_hold_digits_only():
     """A number becomes a link however it was written; what is no number becomes none."""
     assert [words.tel(each) for each in ("+1 (555) 555-0100", "555.0199 x", "unknown")] == [
