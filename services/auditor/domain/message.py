@@ -64,7 +64,7 @@ class Message:
     fingerprint: str
     order: tuple[object, ...]
     happened: datetime
-    happened_evn: datetime
+    spoken_at: datetime
     recorded: datetime
     moment: datetime
     patient: Identifier
@@ -151,19 +151,19 @@ def _message(
     sent = stamp(said.field("MSH", 7))
     offset = sent.offset if sent is not None and feed.trust_msh7_offset else None
     msh7 = None if sent is None else instant(sent, None, zone)
-    evn2 = _when(said.field("EVN", 2), offset, zone, feed)
-    evn6 = _when(said.field("EVN", 6), offset, zone, feed)
-    recorded = evn2 or msh7 or arrived
-    anchors = [each for each in (evn6, evn2, msh7) if each is not None]
+    typed_at = _when(said.field("EVN", 2), offset, zone, feed)
+    said_at = _when(said.field("EVN", 6), offset, zone, feed)
+    recorded = typed_at or msh7 or arrived
+    anchors = [each for each in (said_at, typed_at, msh7) if each is not None]
     admitted = _when(said.field("PV1", 44), offset, zone, feed, anchors)
     left = said.field("PV1", 45).split(said.repetition)
     left = [value for value in left if value] or [""]
     discharged = _when(next((v for v in reversed(left) if v != NULL), ""), offset, zone, feed, anchors)
-    spoken = evn6 or recorded
+    spoken = said_at or recorded
     if trigger in _TAKES_ADMIT_TIME:
         happened = admitted or spoken
     elif trigger == "A06":
-        happened = evn6 or admitted or recorded
+        happened = said_at or admitted or recorded
     elif trigger == "A03":
         happened = discharged or spoken
     else:
@@ -192,9 +192,9 @@ def _message(
             fingerprint,
         ),
         happened=happened,
-        happened_evn=evn6 or happened,
+        spoken_at=said_at or happened,
         recorded=recorded,
-        moment=evn6 or recorded,
+        moment=said_at or recorded,
         patient=patient,
         enterprise=enterprise,
         retired=retired[0] if retired else None,

@@ -135,7 +135,7 @@ def _walk(
     def when(message: Message) -> tuple[datetime, tuple[object, ...]]:
         at = message.happened
         if message.trigger == "A01" and any(at_desk <= message.recorded for at_desk in registered):
-            at = message.happened_evn
+            at = message.spoken_at
         return (at, message.order)
 
     cancelled_times = {m.discharged for m in no_discharge}
