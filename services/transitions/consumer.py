@@ -266,12 +266,12 @@ class Doors:
         concerned = await store.patients_of_actions(db, arrived_at)
         if not concerned:
             return
-        await store.lock_patients(db, set(concerned.values()))
+        await store.lock_patients(db, {patient_id for _, patient_id in concerned})
         # A merge may have moved a visit while we waited for the locks.
         concerned = await store.patients_of_actions(db, arrived_at)
-        await store.lock_patients(db, set(concerned.values()))
+        await store.lock_patients(db, {patient_id for _, patient_id in concerned})
         arrivals: dict[UUID, datetime] = {}
-        for action_id, patient_id in concerned.items():
+        for action_id, patient_id in concerned:
             at = arrived_at[action_id]
             arrivals[patient_id] = max(arrivals.get(patient_id, at), at)
         await self._plan(db, arrivals)

@@ -14,10 +14,10 @@ from services.chassis.postgres import Db
 from services.transitions import store
 from services.transitions.domain.acknowledge import acknowledgements
 from services.transitions.domain.actions import Read, Refusal, read_action
-from services.transitions.domain.answers import answers
+from services.transitions.domain.answers import COUNTED, answers
 from services.transitions.domain.identity import episode_id
 from services.transitions.domain.kept import MOVED, NOTHING_KEPT, Kept, Under
-from services.transitions.domain.model import AnswerRow, DeadlineRow, EpisodeRow, Plan
+from services.transitions.domain.model import Answer, AnswerRow, DeadlineRow, EpisodeRow, Plan
 from services.transitions.domain.plan import plan
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.reconcile import reconcile, timers
@@ -73,7 +73,7 @@ class Difference:
     acknowledged: dict[str | UUID, str] = field(default_factory=dict)
     readmissions: dict[UUID, list[tuple[UUID, UUID, str]]] = field(default_factory=dict)
     alarms: dict[UUID, tuple[tuple[UUID, str], ...]] = field(default_factory=dict)
-    answers: list[tuple[UUID, AnswerRow]] = field(default_factory=list)
+    answers: dict[str, tuple[UUID, AnswerRow]] = field(default_factory=dict)
 
 
 async def replan(
@@ -98,7 +98,7 @@ async def replan(
     if difference.deadlines:
         await store.upsert_deadlines(db, difference.deadlines, difference.acknowledged)
     if difference.answers:
-        await store.upsert_answers(db, difference.answers)
+        await store.upsert_answers(db, list(difference.answers.values()))
     await store.keep_judgements(db, difference.readmissions, difference.alarms)
     await store.rearm(db, difference.rearmed, difference.timers)
     return len(difference.episodes) + len(difference.deadlines)
@@ -189,13 +189,25 @@ def _acknowledge(
 def _answer(patient_id: UUID, holding: Holding, ought: Plan, arrival: datetime, out: Difference) -> None:
     """Say what became of each action, where that has changed."""
     found = answers(holding.stays, holding.deeds, ought)
+    mine = {stay.visit_id for stay in holding.stays}
     for deed in holding.deeds:
         answer = found[deed.action_id]
         held, answered_for = holding.answers.get(deed.action_id, (None, None))
         if held is not None and held.answer == answer and answered_for == patient_id:
             continue
+        # Where the number was used again, for another patient, the action is of whom it does more for.
+        anothers = answered_for not in {None, patient_id}
+        if held and anothers and held.answer.visit_id not in mine and _worth(answer) <= _worth(held.answer):
+            continue
+        other = out.answers.get(deed.action_id)
+        if other is not None and _worth(answer) <= _worth(other[1].answer):
+            continue
         known, revision = max(deed.at, arrival), held.revision + 1 if held else 1
-        out.answers.append((patient_id, AnswerRow(deed, answer, known, revision)))
+        out.answers[deed.action_id] = patient_id, AnswerRow(deed, answer, known, revision)
+
+
+def _worth(answer: Answer) -> tuple[bool, int]:
+    return answer.effect == COUNTED, len(answer.kinds)
 
 
 def _text(acks: Iterable[Ack]) -> str:

@@ -185,10 +185,13 @@ async def insert_withdrawals(db: Db, reads: Sequence[Read]) -> set[str]:
     return {row["action_id"] for row in rows}
 
 
-async def patients_of_actions(db: Db, actions: Iterable[str]) -> dict[str, UUID]:
-    """Whose plan these actions (or withdrawals of them) concern, where that is known yet."""
+async def patients_of_actions(db: Db, actions: Iterable[str]) -> list[tuple[str, UUID]]:
+    """Whose plan these actions (or withdrawals of them) concern, where that is known yet: (action, patient).
+
+    A number that was used again for another patient concerns both.
+    """
     rows = await db.fetch(SQL["patients_of_actions"], list(actions))
-    return {row["action_id"]: row["patient_id"] for row in rows}
+    return [(row["action_id"], row["patient_id"]) for row in rows]
 
 
 async def holdings(db: Db, patients: Sequence[UUID]) -> dict[UUID, Holding]:

@@ -38,7 +38,8 @@ async def leaves(
 ) -> UUID:
     """A patient of their own goes home on Friday."""
     visit_id = more.pop("visit_id", None) or uuid4()
-    event = discharged(visit_id=visit_id, patient_id=uuid4(), number=number, facility=facility, **more)
+    patient_id = more.pop("patient_id", None) or uuid4()
+    event = discharged(visit_id=visit_id, patient_id=patient_id, number=number, facility=facility, **more)
     await doors.on_encounters(service, as_records([event]))
     return visit_id
 
@@ -172,6 +173,24 @@ async def test_a_patient_that_is_not_the_visit_s(service: Service, doors: Doors)
 
     assert await told(service) == ("noted", "other_patient", (), 1)
     assert "met" not in await statuses(service)
+
+
+async def test_a_number_used_again_for_another_patient(service: Service, doors: Doors) -> None:
+    """Given a call that counts for the first patient of a number, when the number is another's, then it counts as before;
+    one made after the second discharge counts for the second patient.
+    """
+    first, second = uuid4(), uuid4()
+    visit_id = await leaves(service, doors, patient_id=first)
+    await acts(service, doors, MONDAY, id="act-1", visit="V1", **CALL)
+    later = FRIDAY + timedelta(days=60)
+    again = discharged(visit_id=uuid4(), patient_id=second, at=later).model_copy(update={"root_id": visit_id})
+    await doors.on_encounters(service, as_records([again]))
+    await acts(service, doors, later + timedelta(days=1), id="act-2", visit="V1", **CALL)
+
+    assert await told(service) == ("counted", None, ("call_72h", "tcm_contact"), 1)
+    assert await told(service, "act-2") == ("counted", None, ("call_72h", "tcm_contact"), 1)
+    owners = await service.pool.fetch("SELECT patient_id FROM transitions.answer ORDER BY action_id")
+    assert [row["patient_id"] for row in owners] == [first, second]
 
 
 async def test_a_list_that_is_taken(service: Service, doors: Doors) -> None:
