@@ -20,6 +20,7 @@ from services.admissions.domain.joins import AccountMove, Join, account_move, jo
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
 from services.admissions.domain.order import RecordKey, record_key
 from services.admissions.domain.person import Registers, absorb, alike
+from services.admissions.holding import root_key
 from services.admissions.ledger import Sheaf, Told
 from services.admissions.people import person_of
 from services.admissions.store import RootKey
@@ -106,7 +107,7 @@ class Admissions:
         for event, identifier, root in kept:
             if root is not None:
                 root.told.append((identifier.patient_id if identifier else None, event))
-                if (account := ledger.root_key(event, event.account)) is not None:
+                if (account := root_key(event, event.account)) is not None:
                     self._roots_under[account][root.root_id] = None
                 if identifier is not None and event.trigger != "A31":
                     spoken = record_key(event), identifier.patient_id
@@ -144,7 +145,7 @@ class Admissions:
         return row
 
     def _root(self, event: AdtEvent, said: VisitKey | None) -> Root | None:
-        key = ledger.root_key(event, said)
+        key = root_key(event, said)
         if key is None:
             return None
         root = self._roots.get(key)
@@ -165,7 +166,7 @@ class Admissions:
                         self._joins[end.root_id][fact.event_id, retired.root_id] = said
                         concerned[end.root_id] = end
             moved = account_move(event)
-            account = ledger.root_key(event, moved.account) if moved else None
+            account = root_key(event, moved.account) if moved else None
             to = self._identifier(event, event.patient)
             if moved is not None and account is not None and to is not None:
                 self._moves[account].append((to.patient_id, moved))

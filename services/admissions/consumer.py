@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.admissions import ledger, store
+from services.admissions import holding, ledger, store
 from services.admissions.domain.fold import applied
 from services.admissions.domain.model import AdtEvent, Place, Rejection
 from services.admissions.feeds import Feeds
@@ -186,8 +186,8 @@ class Inbound:
     async def _keep(
         self, db: Db, first: dict[UUID, _Item], wanted: set[UUID], tally: Tally, seen: Seen
     ) -> int:
-        kept = await ledger.surrogates(db, [(event_id, item[0]) for event_id, item in first.items()])
-        held = await ledger.hold(db, kept, wanted)
+        kept = await holding.surrogates(db, [(event_id, item[0]) for event_id, item in first.items()])
+        held = await holding.hold(db, kept, wanted)
         new = await store.insert_events(db, kept, [applied(one.event.trigger) for one in kept])
         fresh: list[Kept] = []
         for one in kept:

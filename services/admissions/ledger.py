@@ -13,11 +13,16 @@ from schemas.encounters import CareClass, Visit, VisitState
 from services.admissions import people, store
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.fold import fold
-from services.admissions.domain.identity import merge_facts, own_key
-from services.admissions.domain.joins import AccountMove, Join, account_move, groups, joins, reported_by
-from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
+from services.admissions.domain.joins import (
+    AccountMove,
+    Join,
+    groups,
+    reported_by,
+)
+from services.admissions.domain.model import AdtEvent, VisitKey
 from services.admissions.domain.sources import sources
 from services.admissions.feeds import DEFAULT, Feeds
+from services.admissions.holding import Held, feed_of, root_key
 from services.admissions.people import SetGrewError
 from services.admissions.store import Kept, Member, RootKey, VisitRow
 from services.admissions.storms import Seen
@@ -28,14 +33,6 @@ NEVER_WAS = "never_was"
 
 Told = tuple[UUID | None, AdtEvent]
 """An event, and the identifier it came under."""
-
-
-class Held(msgspec.Struct, frozen=True):
-    """What the transaction holds: survivors, and all visit numbers that may come out otherwise; `tied`: some mean one visit."""
-
-    patients: set[UUID]
-    roots: set[UUID]
-    tied: bool = False
 
 
 class Whose(msgspec.Struct, frozen=True):
@@ -55,98 +52,6 @@ class Sheaf(msgspec.Struct, frozen=True):
     retired: Mapping[UUID, UUID] = {}
 
 
-def root_key(event: AdtEvent, key: VisitKey | None) -> RootKey | None:
-    """The visit number under which an event counts; test messages live apart from real visits."""
-    if key is None:
-        return None
-    return (event.feed + "!test" if event.test else event.feed, key.authority, key.number)
-
-
-def account_text(account: VisitKey) -> str:
-    """An account of a feed in one text."""
-    return f"{account.authority}\x1f{account.number}"
-
-
-async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Kept]:
-    """Give every event the surrogates of its identifier and its visit number, and of those it speaks of besides."""
-    patients: set[PatientKey] = set()
-    roots: dict[RootKey, str | None] = {}
-    asked = []
-    alone = False
-    for event_id, event in events:
-        merges, related, moved = merge_facts(event), joins(event), account_move(event)
-        alone = alone or bool(related) or moved is not None
-        own = own_key(event, event.patient) if event.patient else None
-        enterprise = own_key(event, event.enterprise) if event.enterprise else None
-        root = root_key(event, event.visit)
-        ends = [(fact, root_key(event, fact.retired), root_key(event, fact.surviving)) for fact in related]
-        patients.update(key for key in (own, enterprise) if key is not None)
-        patients.update(key for fact in merges for key in (fact.retired, fact.surviving))
-        for key in (end for _, *pair in ends for end in pair):
-            if key is not None:
-                roots.setdefault(key, None)
-        account = None
-        if root is not None:
-            account = account_text(event.account) if event.account and event.account != event.visit else None
-            if roots.get(root) is None:
-                roots[root] = account
-        asked.append((event_id, event, own, enterprise, root, account, merges, ends, moved))
-    await store.share_joining(db, alone=alone)
-    patient_ids = await store.resolve_patients(db, patients) if patients else {}
-    found = await store.resolve_roots(db, roots) if roots else {}
-    if len(patient_ids) < len(patients) or len(found) < len(roots):
-        raise SetGrewError(set())
-    others = {
-        (root[0], account, found[root][0])
-        for _, _, _, _, root, account, *_ in asked
-        if root is not None and account is not None and account != found[root][1]
-    }
-    if others:
-        await store.insert_accounts(db, others)
-    root_ids = {key: root_id for key, (root_id, _) in found.items()}
-    return [
-        Kept(
-            event,
-            event_id,
-            patient_ids[own] if own else None,
-            root_ids[root] if root else None,
-            patient_ids[enterprise] if enterprise else None,
-            tuple((fact, patient_ids[fact.retired], patient_ids[fact.surviving]) for fact in merges),
-            tuple((fact, root_ids[one], root_ids[other]) for fact, one, other in ends if one and other),
-            (moved, patient_ids[own]) if moved and own else None,
-        )
-        for event_id, event, own, enterprise, root, _, merges, ends, moved in asked
-    ]
-
-
-async def hold(db: Db, kept: Sequence[Kept], wanted: set[UUID]) -> Held:
-    """Lock the old and the new patient of every visit, and all that a merge joins."""
-    patients = {one.patient_id for one in kept if one.patient_id} | wanted
-    patients |= {one.enterprise_id for one in kept if one.enterprise_id}
-    if any(one.merges for one in kept):
-        patients |= await people.closure(db, {end for one in kept for _, *pair in one.merges for end in pair})
-    roots = {one.root_id for one in kept if one.root_id}
-    if moved := {(_feed(one.event), account_text(one.moved[0].account)) for one in kept if one.moved}:
-        roots |= await store.roots_of_accounts(db, moved)
-    roots, tied = await _related(db, roots | {end for one in kept for _, *pair in one.joins for end in pair})
-    held = await store.lock_set(db, patients, roots)
-    await store.lock_patients(db, held)
-    now_needed = await store.lock_set(db, patients, roots)
-    if not now_needed <= held:
-        raise SetGrewError(patients | now_needed)
-    return Held(held, roots, tied or any(one.joins for one in kept))
-
-
-async def _related(db: Db, roots: set[UUID]) -> tuple[set[UUID], bool]:
-    """All visit numbers that any merge or re-label connects with these, and whether one does."""
-    while True:
-        around = await store.joins_around(db, roots) if roots else []
-        larger = roots | {end for one, other, _ in around for end in (one, other)}
-        if larger == roots:
-            return roots, bool(around)
-        roots = larger
-
-
 async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: Seen | None = None) -> int:
     """Bring identities, persons and visits up to date with these (already stored) events.
 
@@ -159,7 +64,7 @@ async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: S
         await store.insert_merges(db, merges)
     if related := [(one.event_id, *join) for one in kept for join in one.joins]:
         await store.insert_joins(db, related)
-    if moves := [(one.event_id, _feed(one.event), *one.moved) for one in kept if one.moved]:
+    if moves := [(one.event_id, feed_of(one.event), *one.moved) for one in kept if one.moved]:
         await store.insert_moves(db, moves)
     members = await store.members(db, held.patients)
     said = people.hear(kept, members)
@@ -177,10 +82,6 @@ async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: S
     return len(written)
 
 
-def _feed(event: AdtEvent) -> str:
-    return event.feed + "!test" if event.test else event.feed
-
-
 async def _visits(
     db: Db, held: Held, members: dict[UUID, Member], feeds: Feeds, seen: Seen | None
 ) -> list[VisitRow]:
@@ -189,7 +90,7 @@ async def _visits(
         return []
     events = await store.events_of_roots(db, held.roots)
     stand = await store.visits_of_roots(db, held.roots)
-    moves = await _moves(db, events)
+    moves = await _moves(db, events) if held.moves else {}
     rows = []
     for sheaf in await _sheaves(db, held, events):
         told = [each for root_id in sheaf.members for each in events.get(root_id, ())]

@@ -77,6 +77,10 @@ INSERT INTO admissions.visit_join (event_id, retired_id, surviving_id, fact)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[])
 ON CONFLICT ON CONSTRAINT visit_join_pkey DO NOTHING;
 
+-- name: ever_told
+-- Most hospitals never join visits nor move accounts: then nobody looks for it.
+SELECT EXISTS (SELECT FROM admissions.visit_join) AS joins, EXISTS (SELECT FROM admissions.account_move) AS moves;
+
 -- name: joins_around
 -- Every merge or re-label that touches one of these visit numbers.
 SELECT retired_id, surviving_id, fact

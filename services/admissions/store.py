@@ -30,7 +30,7 @@ RootKey = tuple[str, str, str]
 """(feed, authority, number) of a visit number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
     """One event under the surrogates of its identifier and its visit number, with what it says of others."""
 
@@ -181,6 +181,12 @@ async def insert_joins(db: Db, joins: Sequence[tuple[UUID, Join, UUID, UUID]]) -
         [one[3] for one in joins],
         [encode(one[1]).decode() for one in joins],
     )
+
+
+async def ever_told(db: Db) -> tuple[bool, bool]:
+    """Whether any two visit numbers ever became one, and whether any account was ever moved."""
+    row = await db.fetchrow(SQL["ever_told"])
+    return (row["joins"], row["moves"]) if row else (False, False)
 
 
 async def joins_around(db: Db, ids: Iterable[UUID]) -> list[tuple[UUID, UUID, Join]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from services.admissions import ledger, store
+from services.admissions import holding, ledger, store
 from services.admissions.domain.fold import applied
 from services.admissions.domain.silence import WEEKS
 from services.admissions.feeds import Feeds
@@ -59,8 +59,8 @@ async def refold(pool: Pool, feeds: Feeds, tell: Callable[[int, int], None] | No
         while True:
             try:
                 async with transaction(pool) as db:
-                    again = await ledger.surrogates(db, [(one.event_id, one.event) for one in page])
-                    held = await ledger.hold(db, again, wanted)
+                    again = await holding.surrogates(db, [(one.event_id, one.event) for one in page])
+                    held = await holding.hold(db, again, wanted)
                     written = await ledger.settle(db, again, held, feeds)
                     await store.mark_applied(
                         db, [one.event_id for one in again if applied(one.event.trigger)]
