@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from services.transitions.domain.model import Deed, PlannedDeadline, Stay
+from services.transitions.domain.model import Deed, Diagnosis, PlannedDeadline, Stay
 from tests.transitions.domain.builders import (
     Story,
     a_call,
@@ -303,3 +304,36 @@ def test_severity_of_a_miss(kind: str, severity: str) -> None:
 def test_each_says_how_it_came_about(facts: tuple[Deed, ...], kind: str, because: str) -> None:
     """One plain sentence."""
     assert deadline(planned(HOME, *facts), kind).because == because
+
+
+# --- risk -----------------------------------------------------------------------------------------------------
+
+
+def with_cancer(learned: str) -> Stay:
+    """The same stay with a final diagnosis that came later: a metastasis takes LACE from 7 to 12."""
+    found = (Diagnosis(code="C78.00", system="I10", type="F"),)
+    return replace(HOME, diagnoses=found, admission_type="E", learned_at=ny(learned), revision=2)
+
+
+def test_a_risk_that_rises_moves_the_visit_forward() -> None:
+    """Final diagnoses on day 2: seven days instead of fourteen, and it says why."""
+    story = Story().hears(LEFT, replace(HOME, admission_type="E"))
+    assert story.deadline("visit_14d").status == "pending"
+    story.hears("2026-01-11 10:00", with_cancer("2026-01-11 10:00"))
+    visit = story.deadline("visit_7d")
+    assert (visit.status, visit.due_at, visit.late_known) == ("pending", ny("2026-01-16 24:00"), False)
+    assert story.deadline("visit_14d").status == "void"
+    assert "until a clinician assesses it" in visit.because
+
+
+def test_a_risk_known_too_late_is_no_miss_of_the_staff() -> None:
+    """Final diagnoses on day 9: the seven days were over before anybody could know."""
+    story = Story().hears(LEFT, replace(HOME, admission_type="E"))
+    story.hears("2026-01-18 10:00", with_cancer("2026-01-18 10:00"))
+    assert (story.deadline("visit_7d").status, story.deadline("visit_7d").late_known) == ("missed", True)
+
+
+def test_a_clinician_outranks_the_score() -> None:
+    """LACE says high, the clinician says moderate: fourteen days."""
+    facts = (with_cancer(LEFT), assessed("2026-01-10 09:00", "moderate"))
+    assert "visit_14d" in kinds(planned(*facts))["discharge"]
