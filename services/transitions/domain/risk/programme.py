@@ -148,8 +148,8 @@ def programme(
     """Follow the decision from the discharge `at` through everything that was said later, by event time.
 
     `asked` holds the answers from each instant on, in order. A step up is taken by itself. From case management
-    down it goes only by `programme_confirmed`; what a person has confirmed stands until a reason appears that
-    was not known then.
+    down it goes only by `programme_confirmed`: until then the reasons it was taken for are kept. What a person
+    has confirmed stands until a reason appears that was not known then.
     """
     turns = {at, *(each.since for each in coded if each.since and each.since > at)}
     turns |= {each.until for each in coded if each.until and each.until > at}
@@ -179,13 +179,14 @@ def programme(
         if judged.reasons or standing != CASE_MANAGEMENT:
             reasons = judged.reasons if standing == CASE_MANAGEMENT else ()
     assert judged is not None, "the discharge is a turn"
+    met = {reason.partition(":")[0] for reason in reasons}
     lower = standing == CASE_MANAGEMENT and judged.decision != CASE_MANAGEMENT and not by_hand
     return Programme(
         decision=standing,
         since=since,
         reasons=reasons,
-        not_met=judged.not_met,
-        unknown=judged.unknown,
+        not_met=tuple(name for name in judged.not_met if name not in met),
+        unknown=tuple(name for name in judged.unknown if name not in met),
         missing=judged.missing if lower or standing == NEEDS_REVIEW else (),
         sensitive=tuple(sorted(lists.sensitive.intersection((*reasons, *judged.chronic)))),
         proposed=judged.decision if lower else None,

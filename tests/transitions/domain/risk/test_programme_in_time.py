@@ -49,6 +49,7 @@ def test_a_condition_taken_back_proposes_the_lower_programme() -> None:
         NEEDS_REVIEW,
     )
     assert (found.since, found.missing) == (ny(LEFT), ("specialists", "supports"))
+    assert "chronic_4plus" not in found.not_met
     assert of(GONE, assessed(**RELIABLE)).proposed == CARE_COORDINATION
 
 
