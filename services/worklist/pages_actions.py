@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -90,7 +91,8 @@ async def enter(request: Request, user: Acts, case: str, name: str) -> Response:
         async with desk.look(user.name) as look:
             return await show_case(request, look, user, patient_id, case=case, tried=tried)
     without_patients(request)
-    return see(f"/c/{case}?did={done.action_id}")
+    # A fragment of its own: else the browser keeps that of the form, and what came of it is out of sight.
+    return see(f"/c/{case}?did={quote(done.action_id)}#main")
 
 
 def _look_over(

@@ -70,7 +70,7 @@ def _environment() -> Environment:
     for filter_ in (
         words.kind, words.plain, words.status, words.tone, words.severity, words.language, words.left, words.ago,
         words.when, words.stamp, words.machine, words.share_left, words.reach, words.age, words.born, words.name,
-        words.initials, words.reason, words.tel, words.sex, words.speaks, words.deed, words.effect, words.answers, words.span, words.clock, words.equipment,
+        words.initials, words.reason, words.tel, words.sex, words.speaks, words.deed, words.effect, words.behind, words.sentence, words.answers, words.span, words.clock, words.equipment,
     ):  # fmt: skip
         environment.filters[filter_.__name__] = filter_
     environment.globals["asset"] = lambda name: ASSETS[name].address

@@ -209,6 +209,16 @@ def span(seconds: float) -> str:
     return f"{days} {'day' if days == 1 else 'days'}" + (f" {hours} h" if hours and days < 7 else "")
 
 
+def behind(seconds: float) -> str:
+    """A short length of time, as lag is told."""
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 60 else span(seconds)
+
+
+def sentence(said: str) -> str:
+    """Words as a sentence begins."""
+    return said[:1].upper() + said[1:]
+
+
 def left(due: datetime, now: datetime) -> str:
     """How long there is until a due time, or since."""
     seconds = (due - now).total_seconds()

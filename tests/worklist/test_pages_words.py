@@ -37,6 +37,11 @@ def test_time_left_in_two_units(minutes: float, said: str):
     assert actual == said
 
 
+def test_lag_is_told_short():
+    """Lag is told in tenths, then in seconds, then as any time."""
+    assert [words.behind(each) for each in (0.04, 12.3, 200)] == ["0.0 s", "12 s", "3 min"]
+
+
 @pytest.mark.parametrize(
     ("at", "said"),
     [
