@@ -196,8 +196,8 @@ def _answer(patient_id: UUID, holding: Holding, ought: Plan, arrival: datetime, 
         if held is not None and held.answer == answer and answered_for == patient_id:
             continue
         # Where the number was used again, for another patient, the action is of whom it does more for.
-        anothers = answered_for not in {None, patient_id}
-        if held and anothers and held.answer.visit_id not in mine and _worth(answer) <= _worth(held.answer):
+        of_another = answered_for not in {None, patient_id}
+        if held and of_another and held.answer.visit_id not in mine and _worth(answer) <= _worth(held.answer):
             continue
         other = out.answers.get(deed.action_id)
         if other is not None and _worth(answer) <= _worth(other[1].answer):
