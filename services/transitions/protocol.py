@@ -58,12 +58,16 @@ class Library:
         return self.protocol(self._oldest[label])
 
     def _oldest_of(self, label: str) -> str:
+        """The oldest version in the first folder that has any: a site's own file was never a shipped one."""
         base = self._extended(label) or label
-        found = [path.stem for place in self.folders for path in place.glob(f"{base}{VERSIONED}*.yaml")]
-        versions = [
-            int(stem.partition(VERSIONED)[2]) for stem in found if stem.partition(VERSIONED)[2].isdigit()
-        ]
-        return f"{label}{VERSIONED}{min(versions)}" if versions else label
+        for place in self.folders:
+            stems = [path.stem for path in place.glob(f"{base}{VERSIONED}*.yaml")]
+            versions = [int(tail) for stem in stems if (tail := stem.partition(VERSIONED)[2]).isdigit()]
+            if versions:
+                return f"{label}{VERSIONED}{min(versions)}"
+            if (place / f"{base}.yaml").exists():
+                break
+        return label
 
     def faults(self, written: Written, over: str) -> list[Fault]:
         """Contradictions and holes of one file; a layer is looked at over the protocol of that label."""

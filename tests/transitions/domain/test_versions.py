@@ -180,6 +180,9 @@ def test_versions_lie_side_by_side(tmp_path: Path) -> None:
     library = Library(tmp_path)
     assert library.protocol("transitions-of-care").label == "transitions-of-care@3"
     assert [library.kept(label).version for label in (OLD, NEW, "transitions-of-care@3")] == [1, 2, 3]
+    assert library.kept("transitions-of-care").version == 3, (
+        "a site's own file was never the shipped version 1"
+    )
     with pytest.raises(ProtocolError, match=r"transitions-of-care@4\.yaml: is not there"):
         library.protocol("transitions-of-care@4")
 
