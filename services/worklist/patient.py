@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from schemas.encounters import Patient
+from schemas.reference.conditions import conditions
 from schemas.transitions import DeadlineEvent, EpisodeEvent, Programme
 from services.chassis.postgres import Row
 from services.worklist import facts
@@ -158,15 +159,20 @@ def _case(
 
 
 def _programme(programme: Programme, *, sensitive: bool) -> ProgrammeView:
-    shown = tuple(each for each in programme.reasons if sensitive or each not in programme.sensitive)
+    kept_back = frozenset() if sensitive else conditions().sensitive
+    shown = tuple(each for each in programme.reasons if each not in kept_back)
     return ProgrammeView(
         decision=programme.decision,
         since=programme.since,
         reasons=shown,
         hidden=len(shown) < len(programme.reasons),
+        not_met=tuple(each for each in programme.not_met if each not in kept_back),
+        unknown=tuple(each for each in programme.unknown if each not in kept_back),
         missing=programme.missing,
         proposed=programme.proposed,
         confirmed_by=programme.confirmed_by,
+        notes=programme.notes,
+        steps=programme.steps,
     )
 
 

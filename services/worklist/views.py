@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.alerts import AlertStatus
 from schemas.base import Instant
 from schemas.encounters import Caregiver, Identifier, Telecom, VisitState
-from schemas.transitions import DeadlineStatus, EpisodeKind, EpisodeStatus, Handoff, Lace
+from schemas.transitions import DeadlineStatus, EpisodeKind, EpisodeStatus, Handoff, Lace, ProgrammeStep
 
 SEARCH_MAX = 200
 """Characters of a search that are looked at; what is longer is cut, not refused."""
@@ -234,16 +234,21 @@ class DeadlineView(View):
 class ProgrammeView(View):
     """Which programme a case belongs to since when, and why, in words of domain codes.
 
-    What only some may read of the reasons is left out, and `hidden` says so. `missing` is what a person has to find out.
+    What only some may read of the criteria is left out; of the reasons `hidden` says so. `missing` is what a person has
+    to find out, `notes` what could not be read (`diagnosis_not_icd10cm`). `steps` are those of case management.
     """
 
     decision: str
     since: Instant
     reasons: tuple[str, ...] = ()
     hidden: bool = False
+    not_met: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     proposed: str | None = None
     confirmed_by: str | None = None
+    notes: tuple[str, ...] = ()
+    steps: tuple[ProgrammeStep, ...] = ()
 
 
 class CaseView(View):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from schemas.transitions import Programme, ProgrammeDecision, ProgrammeStep
 from services.worklist import queries
 from services.worklist.patient import patient_page
 from services.worklist.views import Filters, ListPage
@@ -185,6 +186,29 @@ async def test_what_a_patient_s_page_holds(house: Worklist) -> None:
     ]  # fmt: skip
     assert [fact.at for fact in shown.facts] == sorted(fact.at for fact in shown.facts)
     assert (shown.case, shown.person.caregivers[0].name) == (CASE, "Lind, Teodor")
+
+
+@pytest.mark.parametrize(
+    ("sensitive", "reasons", "unknown"),
+    [(True, ("ltc", "sud"), ("sdoh", "smi")), (False, ("ltc",), ("sdoh",))],
+)
+async def test_a_programme_is_shown_with_its_steps(
+    house: Worklist, sensitive: bool, reasons: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    """Given reasons of which one is sensitive, then others read neither it nor that another is unknown."""
+    programme = Programme(
+        decision=ProgrammeDecision.CASE_MANAGEMENT, since=DISCHARGED, reasons=("ltc", "sud"), unknown=("sdoh", "smi"),
+        sensitive=("sud",), notes=("diagnosis_not_icd10cm",), steps=(ProgrammeStep(step="assess", at=DUE, by="rn1"),),
+    )  # fmt: skip
+    await house.hear(an_episode(revision=9, programme=programme))
+    async with house.desk.look("rn1") as look:
+        shown = await patient_page(look, PATIENT, case=CASE, sensitive=sensitive)
+
+    assert shown is not None
+    why = next(case.why_programme for case in shown.cases if case.case == CASE)
+    assert why is not None
+    assert (why.reasons, why.unknown, why.hidden) == (reasons, unknown, not sensitive)
+    assert (why.notes, why.steps[0].by) == (("diagnosis_not_icd10cm",), "rn1")
 
 
 async def test_what_cannot_be_read_is_passed_by(house: Worklist) -> None:
