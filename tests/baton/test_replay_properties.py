@@ -61,6 +61,7 @@ def actions(draw: st.DrawFn) -> replay.Line:
                 "contact_attempted",
                 "contact_attempted",
                 "handoff_acknowledged",
+                "handoff_declined",
                 "deadline_waived",
                 "alert_acknowledged",
                 "action_withdrawn",
@@ -77,15 +78,21 @@ def actions(draw: st.DrawFn) -> replay.Line:
             "channel": "phone",
             "party": "patient",
             "outcome": draw(st.sampled_from(("reached", "no_answer", "refused"))),
+            "clinician": draw(st.booleans()),
         }
+        if draw(st.integers(0, 2)) == 0:
+            said["form"] = {"red_flag": draw(st.booleans()), "clinician_callback": draw(st.booleans())}
     elif kind == "handoff_acknowledged":
         said |= {"read_back": draw(st.booleans())}
+    elif kind == "handoff_declined":
+        said |= {"reason": "no bed"}
     elif kind == "deadline_waived":
         said |= {"kind": draw(st.sampled_from(("call_72h", "tcm_contact"))), "reason": "moved"}
     elif kind == "alert_acknowledged":
-        said |= {"kind": draw(st.sampled_from(("call_72h", "tcm_contact_due_soon", "readmission_detected")))}
+        about = ("call_72h", "tcm_contact_due_soon", "readmission_detected", "red_flag", "handoff_declined")
+        said |= {"kind": draw(st.sampled_from(about))}
     at = draw(ARRIVALS)
-    if kind in {"contact_attempted", "handoff_acknowledged"} and draw(st.booleans()):
+    if kind in {"contact_attempted", "handoff_acknowledged", "handoff_declined"} and draw(st.booleans()):
         said["occurred_at"] = (at - timedelta(hours=draw(st.integers(0, 20)))).isoformat()
     return replay.Line(at, action=json.dumps(said).encode())
 
