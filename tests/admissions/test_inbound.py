@@ -309,3 +309,18 @@ async def test_a_storm_of_updates_ends_as_if_each_were_folded(service: Service) 
     assert await refold(service.pool, Feeds.load()) == 0
     assert await rows(service) == found
     assert found[0][0]["document"]["location"]["unit"] == "ICU"
+
+
+async def test_a_feed_that_goes_live_reaches_its_visits(service: Service) -> None:
+    """Given visits read in shadow; when the profile says live and all is folded anew, then they are live, and published."""
+    live = Feeds.load()
+    shadow = Feeds([live.by_name["default"].model_copy(update={"mode": "shadow"})])
+    inbound = Inbound(Settings())
+    inbound._newest = shadow
+    await inbound.on_inbound(service, [record(message, offset=n) for n, message in enumerate(HISTORY)])
+    assert await service.pool.fetchval("SELECT count(*) FROM admissions.visit WHERE live") == 0
+
+    assert await refold(service.pool, live) == 2
+    assert (
+        await service.pool.fetchval("SELECT count(*) FROM admissions.visit WHERE live AND revision > 1") == 2
+    )

@@ -4,7 +4,6 @@ Every trigger of table 0003, over few patients, visits and accounts, so that mer
 Modest by default; `BATON_LONG_PROPERTIES=1` runs thousands.
 """
 
-import os
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,9 +19,9 @@ from services.admissions.domain.model import AdtEvent
 from services.admissions.feeds import Feeds
 from services.admissions.ledger import NEVER_WAS
 from services.chassis.kafka import Record
+from tests.admissions.domain.histories import LONG
 from tests.admissions.domain.several import any_message
 
-LONG = os.environ.get("BATON_LONG_PROPERTIES") == "1"
 AT = datetime(2026, 1, 20, tzinfo=UTC)
 
 

@@ -82,6 +82,7 @@ def describe(
         preadmitted=found.preadmitted,
         gap=found.gap and not stand.standing(("A01", "A04")),
         flags=_flags(found, stand, begun, left),
+        sources=(),
     )
 
 

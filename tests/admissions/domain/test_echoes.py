@@ -11,7 +11,7 @@ from services.admissions.domain.fold import fold
 from services.admissions.domain.joins import reported_by
 from services.admissions.domain.model import AdtEvent
 from tests.admissions.domain.builders import PROFILE, an_event, on
-from tests.admissions.domain.histories import histories
+from tests.admissions.domain.histories import LONG, histories
 
 A01 = an_event("A01", "05 08:30", pv1_3="4W")
 LAST = an_event("A08", "06 09:00", pv1_3="4W")
@@ -66,7 +66,7 @@ def test_no_tail() -> None:
     assert tail([structs.replace(A01, received_at=on("07 08:00")), LAST]) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=5000 if LONG else 150, deadline=None)
 @given(histories(max_size=10), st.integers(1, 3))
 def test_an_echo_never_changes_anything(events: list[AdtEvent], count: int) -> None:
     """Whatever the history before it."""

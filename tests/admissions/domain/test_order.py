@@ -12,7 +12,7 @@ from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.fold import fold
 from services.admissions.domain.model import AdtEvent
 from tests.admissions.domain.builders import PROFILE
-from tests.admissions.domain.histories import arriving_otherwise, histories
+from tests.admissions.domain.histories import LONG, arriving_otherwise, histories
 
 PROFILES = st.sampled_from(
     [PROFILE, FeedProfile(feed="HOSPA", null_discharge_undoes=False, a08_implies_discharge=False)]
@@ -26,7 +26,7 @@ _ARRIVALS: dict[str, Any] = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=500 if LONG else 25, deadline=None)
 @given(histories(max_size=6), PROFILES)
 def test_every_order_of_a_short_history(events: list[AdtEvent], profile: FeedProfile) -> None:
     """All permutations of up to six messages, over all triggers and any times."""
@@ -35,7 +35,7 @@ def test_every_order_of_a_short_history(events: list[AdtEvent], profile: FeedPro
         assert fold(shuffled, profile) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=5000 if LONG else 60, deadline=None)
 @given(histories(min_size=7, max_size=25), PROFILES, st.randoms(use_true_random=False))
 def test_shuffles_of_a_long_history(
     events: list[AdtEvent], profile: FeedProfile, dice: random.Random
@@ -48,7 +48,7 @@ def test_shuffles_of_a_long_history(
         assert fold(shuffled, profile) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=2000 if LONG else 60, deadline=None)
 @given(histories(max_size=10), PROFILES)
 def test_arrival_decides_nothing_but_what_was_known_when(
     events: list[AdtEvent], profile: FeedProfile
@@ -85,7 +85,7 @@ def check(visit: Visit, events: list[AdtEvent]) -> None:
     assert {move.trigger for move in visit.transfers} <= {event.trigger for event in events} | {"A06"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=5000 if LONG else 150, deadline=None)
 @given(histories(max_size=14), PROFILES)
 def test_the_fold_always_makes_sense(events: list[AdtEvent], profile: FeedProfile) -> None:
     """It never raises, and what it gives holds together."""
