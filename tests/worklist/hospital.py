@@ -187,7 +187,8 @@ def full(now: datetime, number: int = 500) -> Story:
         alerts=("call_72h_due_soon", "med_rec_missed"),
         programme={
             "decision": "case_management", "since": now, "reasons": ["chronic_4plus", "sud"], "sensitive": ["sud"],
-            "missing": ["specialists", "supports"],
+            "missing": ["specialists", "supports"], "unknown": ["sdoh"],
+            "steps": [{"step": "assess", "at": now, "by": "cm1"}, {"step": "plan", "owner": "cm1"}, {"step": "hand_over"}],
         },
         lace={"l": 4, "a": 3, "c": 5, "e": 0, "total": 12, "band": "high", "provisional": True, "rules": "wang2014"},
         handoff={"state": "declined", "at": now - timedelta(hours=2), "missing": ["action_list"]},

@@ -266,6 +266,7 @@ def test_a_case_says_how_high_the_risk_is_and_why_this_programme(house: Worklist
         in page
     )
     assert "Handoff declined since" in page
+    assert re.search(r"assess: done today \d\d:\d\d, cm1 plan: cm1 hand over", page)
 
 
 @pytest.mark.parametrize(("name", "reads"), [("rn.ann", False), ("lead", False), ("rn.sen", True)])
