@@ -25,6 +25,7 @@ AFTER_DEATH = "admitted_after_death"
 REVISITS = frozenset({ED_REVISIT, OBS_REVISIT})
 
 _REVISITS = {"emergency": ED_REVISIT, "observation": OBS_REVISIT}
+_NO_INDEX = frozenset({"still_patient", "expired"})
 _EMERGENCY = frozenset({"E", "1"})
 _ELECTIVE = frozenset({"C", "3"})
 _CATEGORY = re.compile(r"[A-Z0-9][0-9][0-9A-Z]")
@@ -119,7 +120,7 @@ class History:
             if left is None or not is_inpatient(stay) or not self._follows(later, stay):
                 continue
             facility = self.facilities.of(stay.facility)
-            if not facility.acute or stay.disposition_category == "still_patient":
+            if not facility.acute or stay.disposition_category in _NO_INDEX:
                 continue
             if calendar.local_date(left, facility.tz) > calendar.local_date(at, facility.tz):
                 continue
@@ -148,7 +149,7 @@ class History:
         found = []
         for stay in self.stays:
             at, zone = stay.admitted_at, self.facilities.of(stay.facility).tz
-            if at is None or not is_inpatient(stay) or at <= died:
+            if at is None or not is_inpatient(stay):
                 continue
             if calendar.local_date(at, zone) > calendar.local_date(died, zone) or min(ends, default=at) < at:
                 found.append((stay.visit_id, AFTER_DEATH))

@@ -146,10 +146,11 @@ def test_back_on_the_same_day_for_who_knows_what_is_for_a_person_to_judge(
         (a_stay(discharged="2026-01-09 15:00", died="2026-01-12 03:00"), arrives("2026-01-20 09:00"), True),
         (a_stay(discharged="2026-01-09 15:00", died="2026-01-12 03:00"), arrives("2026-01-11 09:00"), False),
         (a_stay(discharged="2026-01-09 15:00", died="2026-01-12 00:00"), arrives("2026-01-12 08:00"), False),
+        (a_stay(discharged="2026-01-09 15:00", to="20", died="2026-01-25 15:00"), arrives("2026-01-20 09:00"), True),
         (a_stay(discharged="2026-01-09 15:00", to="20"), arrives("2026-01-20 09:00", state="cancelled"), False),
         (HOME, arrives("2026-01-20 09:00"), False),
     ],
-    ids=["expired", "expired, same day", "died at home", "died in the new stay", "on the day of death", "cancelled",
+    ids=["expired", "expired, same day", "died at home", "died in the new stay", "on the day of death", "two deaths", "cancelled",
          "alive"],
 )  # fmt: skip
 def test_who_is_admitted_after_death_is_somebody_else(index: Stay, later: Stay, alarmed: bool) -> None:
