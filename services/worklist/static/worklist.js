@@ -143,7 +143,7 @@ document.addEventListener("submit", (event) => {
 
 // A form leaves the page only when somebody is there to take it: a session that has ended, or a server that is away,
 // must not cost what was typed. Who signs in again, in another tab, presses again here.
-let sure = Date.now(), ended = false;
+let sure = Date.now(), told = Date.now(), ended = false;
 async function makeSure(form, button) {
   try {
     const here = await fetch("/here", { redirect: "manual" });
@@ -181,8 +181,8 @@ function warn(...words) {
 // Somebody who types is at work, though the page asks for nothing: once in four minutes it says so.
 for (const name of ["input", "pointerdown", "keydown"]) {
   document.addEventListener(name, () => {
-    if (Date.now() - sure < 240000 || !$("#help")) return;
-    sure = Date.now();
+    if (Date.now() - told < 240000 || !$("#help")) return;
+    told = Date.now();
     fetch("/here", { redirect: "manual" }).catch(() => {});
   });
 }
