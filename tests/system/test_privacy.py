@@ -59,8 +59,9 @@ NOTE, REASON = f"{MARK}NOTE told her daughter", f"{MARK}REASON she is in no stat
 ACTIONS = [
     ("202601061100", {"type": "handoff_declined", "reason": REASON, "by": "rn1", "visit": "1"}),
     ("202601061130", {"type": "handoff_acknowledged", "read_back": False, "by": "rn1", "visit": "1"}),
+    ("202601061140", {"type": "handoff_delegated", "to": f"{MARK}TO", "reason": REASON, "by": "rn1", "visit": "1"}),
     ("202601301000", {"type": "contact_attempted", "channel": "phone", "party": "caregiver", "outcome": "no_answer",
-                      "by": "rn2", "visit": "5"}),
+                      "by": "rn2", "visit": "5", "form": {"language": f"{MARK}LANGUAGE", "red_flag": True}}),
     ("202601311500", {"type": "alert_acknowledged", "kind": "call_72h", "by": "rn2", "visit": "5"}),
     ("202602011000", {"type": "deadline_waived", "kind": "tcm_contact", "reason": REASON, "visit": "5"}),
     ("202602011100", {"type": "contact_attempted", "id": "wrong", "channel": "phone", "party": "patient",
@@ -129,7 +130,9 @@ async def test_no_patient_value_leaves_in_any_log_metric_key_header_or_message(
     within = {where.partition(" ")[0] for where, _, value in carried if found_in(value)}
     assert within == {topics.ADT_INBOUND, topics.ADT_ENCOUNTERS, topics.ADT_REJECTED, topics.CARE_ACTIONS,
                       topics.CARE_REJECTED}  # fmt: skip
-    assert kinds >= {"handoff_ack_unit_missed", "call_72h_missed", "readmission_detected", "late_known"}
+    assert kinds >= {
+        "handoff_ack_unit_missed", "call_72h_missed", "readmission_detected", "late_known", "red_flag", "handoff_declined",
+    }  # fmt: skip
     assert codes >= {*unreadable(), "not_json", "unknown_type", "invalid_action"}
     assert {delivery.answer for delivery in system.receiver.deliveries} == {204, 500}
 
