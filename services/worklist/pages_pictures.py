@@ -13,6 +13,7 @@ WIDTH, LABELS, ROW, TOP = 1000, 210, 30, 34
 NARROWEST_TICK = 76
 MOST_MARKS = 60
 """Marks of one row; what was done before the last so many is told in words only."""
+LEASES = ("item_taken", "item_released", "alert_acknowledged")
 STEPS = (
     *(timedelta(minutes=each) for each in (15, 30)),
     *(timedelta(hours=each) for each in (1, 2, 3, 6, 12)),
@@ -234,7 +235,7 @@ def _duty(
 def _done(page: PatientPage, case: CaseView, scale: Scale, now: datetime, where: str) -> tuple[Mark, ...]:
     marks = []
     for each in page.actions:
-        if each.case != case.case or each.type in ("item_taken", "item_released", "alert_acknowledged"):
+        if each.case not in (case.case, None) or each.type in LEASES:
             continue
         reached = each.body.get("outcome", "reached") == "reached"
         tone = "soft" if each.withdrawn or each.state == "refused" else "good" if reached else "warn"
