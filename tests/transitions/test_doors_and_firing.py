@@ -24,7 +24,7 @@ from services.chassis.kafka import Record
 from services.chassis.service import Service
 from services.chassis.settings import SettingsError
 from services.transitions.consumer import Doors
-from services.transitions.deadlines import Firing
+from services.transitions.deadlines import FIRED, Firing
 from services.transitions.in_use import protocols_there
 from services.transitions.settings import Settings
 from tests.messages import record
@@ -148,12 +148,18 @@ async def test_a_missed_call_fires_once_with_two_replicas(
     await applied(service, due)
     other = Firing(service, Settings().rules())
     await asyncio.gather(firing.once(), other.once(), firing.once(), other.once())
+    # Where one had the warning of a deadline in hand and the other its due time, one of them comes again.
+    while await firing.once() == 0:
+        pass
     after = await service.pool.fetch(
         "SELECT deadline_id, revision, status, settled_at, warned FROM transitions.deadline WHERE kind='call_72h'"
     )
 
     assert {("missed", due)} == {(row["status"], row["settled_at"]) for row in after}
-    assert all(row["revision"] == before[row["deadline_id"]] + 1 for row in after)
+    assert all(row["revision"] > before[row["deadline_id"]] for row in after)
+    assert service.registry.counter(FIRED)._value.get() == await service.pool.fetchval(
+        "SELECT count(*) FROM transitions.deadline WHERE fired_at IS NOT NULL"
+    )
     assert (
         await service.pool.fetchval(
             "SELECT count(*) FROM transitions.timer WHERE fire_at <= $1 AND n >= 0", due
