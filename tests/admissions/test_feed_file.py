@@ -23,7 +23,6 @@ def said(text: str | bytes) -> list[str]:
         ("mrn_type: [MR]", "mrn_type", "no key of a feed profile; write mrn_types"),
         ("colour: red", "colour", "take one of a08_implies_discharge"),
         ("part2_source: true", "part2_source", "has no effect in this version"),
-        ("part2_source: true", "part2_source", "has no effect in this version"),
         ("mode: loud", "mode", "wants 'live' or 'shadow'"),
         ("mrn_types: MR", "mrn_types", "wants a list; write it as in [MR, PI]"),
         ("mrn_types: [MR, SS]", "mrn_types.1", "never kept; take it out"),

@@ -223,7 +223,7 @@ def test_a_warning_that_was_said_stands_on_while_the_discharge_is_told_again() -
     told(book, a_deadline(**held), now=at(71.9))
     assert ("firing", at(48)) == (book.of(SOON).status, book.of(SOON).raised_at)
     told(book, a_deadline("missed", **held))
-    assert ("resolved", DUE) == (book.of(SOON).status, book.of(SOON).ended_at)
+    assert (book.of(SOON).status, book.of(SOON).ended_at) == ("resolved", DUE)
 
 
 def test_what_is_owed_again_before_its_due_time_is_warned_of_since_then() -> None:
