@@ -41,7 +41,22 @@ def parser() -> argparse.ArgumentParser:
     )
     tree.add_argument("--version", action="store_true", help="print the version and end")
     commands = tree.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (system, feed, feeds, census, story, dlq, merges, simulate, worklist, users, upkeep, audit, protocols, later):
+    for module in (
+        system,
+        feed,
+        feeds,
+        census,
+        story,
+        dlq,
+        merges,
+        simulate,
+        worklist,
+        users,
+        upkeep,
+        audit,
+        protocols,
+        later,
+    ):
         module.register(commands)
     return tree
 
