@@ -27,6 +27,7 @@ from services.worklist.views import (
     Found,
     Item,
     ListPage,
+    Narrowed,
     OpsView,
     PatientPage,
     Taken,
@@ -72,17 +73,24 @@ Key = Annotated[
 ]
 
 
-class ListQuery(Filters):
+class ListQuery(Narrowed):
     """The filters, how many items, and behind which place."""
 
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 50
     after: Annotated[str, Field(max_length=200)] | None = None
 
-    def filters(self) -> Filters:
-        return Filters(**self.model_dump(include=set(Filters.model_fields)))
+
+class ListBody(ListQuery, Filters):
+    """The same and a search."""
 
 
-class BoardQuery(Filters):
+class SearchBody(View):
+    """A patient's name or number, or a case, by the beginnings of its words."""
+
+    q: Annotated[str, Field(max_length=20_000)]
+
+
+class BoardQuery(Narrowed):
     """The filters, and for how many hours ahead."""
 
     hours: Annotated[int, Field(ge=1, le=72)] = 12
@@ -109,10 +117,25 @@ async def shown(request: Request, what: str, items: Sequence[Item], look: Look) 
 @router.get("/list", responses=_404)
 async def get_list(request: Request, user: Reader, query: Annotated[ListQuery, Query()]) -> ListPage:
     """What is owed, soonest due first, a page at a time."""
+    return await _list(request, user, query)
+
+
+@router.post("/list", responses=_404)
+async def search_list(request: Request, user: Reader, body: ListBody) -> ListPage:
+    """The same of the patients whose name, number or case is searched for: by POST, to keep names out of addresses."""
+    return await _list(request, user, body)
+
+
+async def _list(request: Request, user: User, asked: ListQuery) -> ListPage:
+    filters = _filters(asked)
     async with desk_of(request).look(user.name) as look:
-        found = await queries.page(look, query.filters(), limit=query.limit, after=query.after)
+        found = await queries.page(look, filters, limit=asked.limit, after=asked.after)
         await shown(request, "list", found.items, look)
     return found
+
+
+def _filters(asked: Narrowed) -> Filters:
+    return Filters(**asked.model_dump(include=set(Filters.model_fields)))
 
 
 @router.get(
@@ -125,17 +148,17 @@ async def get_list(request: Request, user: Reader, query: Annotated[ListQuery, Q
 async def get_export(
     request: Request,
     user: Annotated[User, Depends(require(Permission.SEE_PATIENTS, Permission.EXPORT))],
-    query: Annotated[Filters, Query()],
+    query: Annotated[Narrowed, Query()],
 ) -> Response:
     """The list as CSV, from its beginning; cut where BATON_WORKLIST_EXPORT_MAX says, and then X-Truncated is true."""
-    return await export.response(request, desk_of(request), user, query)
+    return await export.response(request, desk_of(request), user, _filters(query))
 
 
 @router.get("/counts", dependencies=[Depends(without_patients)])
-async def get_counts(request: Request, user: Reader, query: Annotated[Filters, Query()]) -> Counts:
+async def get_counts(request: Request, user: Reader, query: Annotated[Narrowed, Query()]) -> Counts:
     """How much is owed under these filters."""
     async with desk_of(request).look(user.name) as look:
-        return await queries.counts(look, query)
+        return await queries.counts(look, _filters(query))
 
 
 @router.get("/choices", dependencies=[Depends(without_patients)])
@@ -145,13 +168,11 @@ async def get_choices(request: Request, user: Reader) -> Choices:
         return await queries.choices(look)
 
 
-@router.get("/patients")
-async def find_patients(
-    request: Request, user: Reader, q: Annotated[str, Query(max_length=20_000)]
-) -> list[Found]:
-    """Patients by the beginnings of names, numbers or cases; at most twenty."""
+@router.post("/patients/search")
+async def find_patients(request: Request, user: Reader, body: SearchBody) -> list[Found]:
+    """Patients by the beginnings of names, numbers or cases; at most twenty. By POST: an address may hold no name."""
     async with desk_of(request).look(user.name) as look:
-        found = await queries.search(look, q)
+        found = await queries.search(look, body.q)
         cases = [one.case for one in found if one.case]
         await record_view(
             request, "search", patients=[one.patient_id for one in found], cases=cases, db=look.db
@@ -257,7 +278,7 @@ async def get_board(
     query: Annotated[BoardQuery, Query()],
 ) -> BoardView:
     """The wall view: the next hours, what is overdue, who holds what; cases, and nothing of whom."""
-    filters = Filters(**query.model_dump(include=set(Filters.model_fields)))
+    filters = _filters(query)
     async with desk_of(request).look(user.name) as look:
         found = await queries.board(look, filters, hours=query.hours)
         await shown(request, "board", (*found.overdue, *found.next), look)

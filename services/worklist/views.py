@@ -25,10 +25,10 @@ class View(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Filters(View):
-    """What the list is narrowed to; all that is given must hold, and all of it is part of the page's address.
+class Narrowed(View):
+    """What the list is narrowed to; all that is given must hold, and all of it may be part of an address.
 
-    `mine`: held by the one who asks. `q`: a patient's name or number, or a case, by the beginnings of its words.
+    `mine`: held by the one who asks.
     """
 
     team: Word | None = None
@@ -39,6 +39,14 @@ class Filters(View):
     mine: bool = False
     overdue: bool = False
     late_known: bool = False
+
+
+class Filters(Narrowed):
+    """The same and a search: `q` is a patient's name or number, or a case, by the beginnings of its words.
+
+    Addresses end in logs and histories, so it is never part of one (45 CFR 164.312(e)).
+    """
+
     q: Annotated[str, Field(max_length=20_000)] | None = None
 
 

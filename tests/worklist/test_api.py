@@ -22,7 +22,7 @@ CALL = {"type": "contact_attempted", "channel": "phone", "party": "patient", "ou
 async def test_the_list_is_shown_and_recorded(house: Worklist) -> None:
     """Given somebody who may, when they read the list, then it stands there, and in the audit who was shown."""
     browser = await house.browser("rn1")
-    shown = (await browser.get(f"{API}/list", params={"unit": "4W", "q": "maren"})).json()
+    shown = (await browser.post(f"{API}/list", json={"unit": "4W", "q": "maren"})).json()
 
     assert [(item["case"], item["name"], item["due_at"]) for item in shown["items"]] == [
         (CASE, "Okonkwo-Lindé, Maren", "2026-01-12T20:00:00Z")
@@ -44,7 +44,8 @@ ROLES: dict[tuple[str, str], dict[str | None, int]] = {
     ("GET", "/list.csv"): {None: 401, "rn1": 403, "lead": 200, "ops": 403},
     ("GET", "/counts"): {None: 401, "rn1": 200, "ops": 403},
     ("GET", "/choices"): {None: 401, "rn1": 200, "ops": 403},
-    ("GET", "/patients?q=maren"): {None: 401, "rn1": 200, "ops": 403},
+    ("POST", "/list"): {None: 401, "rn1": 422, "ops": 403},
+    ("POST", "/patients/search"): {None: 401, "rn1": 422, "ops": 403},
     ("GET", f"/cases/{CASE}"): {None: 401, "rn1": 200, "ops": 403},
     ("GET", f"/patients/{PATIENT}"): {None: 401, "rn1": 200, "ops": 403},
     ("GET", "/cases/NOBODY12"): {None: 401, "rn1": 404, "ops": 403},
@@ -205,7 +206,7 @@ async def test_what_is_searched_for_may_be_anything(house: Worklist) -> None:
     """Signs of SQL, ten thousand characters and a NUL find nobody, and are not refused."""
     browser = await house.browser("rn1")
     for q in ("%", "_", "'; DROP TABLE deadline; --", "x" * 10_000, "\x00"):
-        answers = [await browser.get(f"{API}/{path}", params={"q": q}) for path in ("list", "patients")]
+        answers = [await browser.post(f"{API}/{path}", json={"q": q}) for path in ("list", "patients/search")]
 
         assert [answer.status_code for answer in answers] == [200, 200]
         assert (answers[0].json()["items"], answers[1].json()) == ([], [])

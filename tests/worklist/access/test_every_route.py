@@ -40,7 +40,8 @@ def routes(found: list[BaseRoute]) -> Iterator[tuple[str, str]]:
 
 
 async def ask(browser: httpx.AsyncClient, method: str, path: str) -> httpx.Response:
-    return await browser.request(method, path, params={"q": "maren"} if path.endswith("/patients") else None)
+    searched = {"q": "maren"} if method == "POST" and path.endswith(("/patients/search", "/list")) else None
+    return await browser.request(method, path, json=searched)
 
 
 async def test_nobody_sees_anything_but_the_way_in(house: Worklist) -> None:
