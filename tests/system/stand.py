@@ -179,7 +179,6 @@ class System:
             "BATON_CONFIG_DIR": str(self.folder),
             "BATON_INSTANCE": name,
             "BATON_LOG_LEVEL": "DEBUG",
-            "BATON_MARK_INTERVAL": "0.1",
             "BATON_RETRY_MAX": "1",
             "BATON_SEND_RETRY_MAX": "1",
             "PAGER_SECRET": SECRET,

@@ -55,7 +55,7 @@ async def test_an_odd_feed_ends_in_the_running_system_as_in_the_replay(new_syste
 
 async def _run(new_system: NewSystem, lines: Sequence[replay.Line], until: datetime) -> dict[str, Any]:
     """Give the outcome of the running system after it was told these lines."""
-    async with new_system(lines[0].at - timedelta(minutes=1), BATON_MARK_INTERVAL="0.05") as system:
+    async with new_system(lines[0].at - timedelta(minutes=1)) as system:
         await system.start()
         for at, arriving in groupby(lines, key=lambda line: line.at):
             await _walk(system, at - MOMENT)
