@@ -16,6 +16,7 @@ from schemas.alerts import AlertEvent
 from schemas.topics import (
     ADT_ENCOUNTERS,
     ADT_INBOUND,
+    ADT_REJECTED,
     CARE_ACTIONS,
     CARE_ALERTS,
     CARE_REJECTED,
@@ -50,7 +51,14 @@ DOORS = (
     Door("notifications", "notifications", CARE_TRANSITIONS, from_outside=False),
     *(
         Door("worklist", "worklist", topic, from_outside=False)
-        for topic in (ADT_ENCOUNTERS, CARE_TRANSITIONS, CARE_ALERTS, CARE_ACTIONS, CARE_REJECTED)
+        for topic in (
+            ADT_ENCOUNTERS,
+            CARE_TRANSITIONS,
+            CARE_ALERTS,
+            CARE_ACTIONS,
+            CARE_REJECTED,
+            ADT_REJECTED,
+        )
     ),
 )
 

@@ -75,7 +75,7 @@ TOPICS = (
         "a visit as it now stands, and the applied mark of admissions",
     ),
     Topic(
-        ADT_REJECTED, 1, "as received", False, _MONTH_MS, "admissions", (),
+        ADT_REJECTED, 1, "as received", False, _MONTH_MS, "admissions", ("worklist",),
         "the original bytes of a refused message; code and position in headers", _WITH_HEADERS,
     ),
     Topic(

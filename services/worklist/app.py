@@ -1,6 +1,7 @@
 """The worklist: what is owed, whom to call next, and why; a read model, the API and the pages on it.
 
-Reads adt.encounters, care.transitions, care.alerts, care.actions and care.rejected; writes care.actions.
+Reads adt.encounters, care.transitions, care.alerts, care.actions and what was refused (adt.rejected, care.rejected);
+writes care.actions.
 """
 
 from fastapi import FastAPI

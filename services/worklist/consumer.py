@@ -36,6 +36,7 @@ TOPICS = (
     topics.CARE_ALERTS,
     topics.CARE_ACTIONS,
     topics.CARE_REJECTED,
+    topics.ADT_REJECTED,
 )
 UNREADABLE = metrics.declare(
     "baton_worklist_unreadable_total",
@@ -71,6 +72,8 @@ class Door:
             touched = await follow(db, events)
             await _follow_actions(db, actions, refused, touched)
             await _follow_effects(db, _of(events, ActionApplied), touched)
+            if noted := [one for record in records if (one := read_rejection(record, now)) is not None]:
+                await store.note_refusals(db, noted)
             await service.marks.write(db, records)
             await changes.note(db, touched)
 
@@ -153,6 +156,19 @@ def read_refusal(record: Record) -> tuple[int, int, str] | None:
     if not (partition.isdecimal() and offset.isdecimal()):
         return None
     return int(partition), int(offset), record.header("code") or "refused"
+
+
+def read_rejection(record: Record, now: datetime) -> store.Refusal | None:
+    """What was refused at either door and why, from the headers alone; None for any other record."""
+    if record.topic not in {topics.ADT_REJECTED, topics.CARE_REJECTED}:
+        return None
+    partition, offset = record.header("source_partition") or "", record.header("source_offset") or ""
+    if not (partition.isdecimal() and offset.isdecimal()):
+        return None
+    source, code = record.header("source_topic") or "", record.header("code") or "refused"
+    return store.Refusal(
+        source, int(partition), int(offset), code, record.header("feed") or "", arrived(record, now)
+    )
 
 
 async def follow(db: Db, events: Mapping[Subject, Event]) -> Touched:

@@ -23,6 +23,7 @@ MOST_WAITING = 200
 """Changes that a page may be behind; who reads more slowly is let go, and comes back where it was."""
 MOST_REPLAYED = 500
 KEPT = 3600.0
+REFUSALS_KEPT = 30 * 24 * 3600.0
 """Seconds for which changes are kept for pages that were cut off."""
 RETRY_MS = 2000
 CHANNEL = "worklist_change"
@@ -161,6 +162,7 @@ class Live:
         async def once() -> float | None:
             async with service.pool.acquire() as db:
                 await db.execute(SQL["prune_changes"], KEPT)
+                await db.execute(SQL["prune_refusals"], REFUSALS_KEPT)
             return 60.0
 
         await run_forever("prune changes", once, service.progress, registry=service.registry)

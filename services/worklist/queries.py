@@ -5,7 +5,7 @@ import binascii
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -31,9 +31,12 @@ from services.worklist.views import (
     Item,
     ListPage,
     OpsView,
+    Refused,
     Taken,
 )
 from services.worklist.words import ranges
+
+REFUSALS_SHOWN = timedelta(days=7)
 
 MOST_FOUND = 50_000
 """Patients that a search looks at, at most; whoever types one letter means nobody in particular."""
@@ -281,6 +284,8 @@ async def operations(look: Look) -> OpsView:
     by_state = {row["state"]: row["actions"] for row in actions}
     window = await db.fetchrow(SQL["change_window"])
     build = await db.fetchrow(SQL["build"])
+    rows = await db.fetch(SQL["count_refusals"], look.now - REFUSALS_SHOWN)
+    refusals = tuple(Refused(**dict(row)) for row in rows)
     assert window is not None
     return OpsView(
         lag=tuple(
@@ -291,7 +296,8 @@ async def operations(look: Look) -> OpsView:
         deadlines={"owed": owed.total, "overdue": owed.overdue, "late_known": owed.late_known},
         alerts={row["status"]: row["alerts"] for row in await db.fetch(SQL["count_alerts"])},
         actions=by_state,
-        refused=by_state.get("refused", 0),
+        refused=sum(one.records for one in refusals),
+        refusals=refusals,
         oldest_waiting=min((row["oldest"] for row in actions if row["state"] != "refused"), default=None),
         changes=window["last"] or 0,
         build=build["build"] if build else 0,

@@ -179,6 +179,21 @@ FROM unnest($1::integer[], $2::bigint[], $3::text[]) AS n (partition, record_off
 WHERE a.partition = n.partition AND a.record_offset = n.record_offset AND a.state <> 'refused'
 RETURNING a.action_id, a.number;
 
+-- name: note_refusals
+-- What was refused at either door.
+INSERT INTO worklist.refusal (source_topic, partition, record_offset, code, feed, at)
+SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
+ON CONFLICT ON CONSTRAINT refusal_pkey DO NOTHING;
+
+-- name: count_refusals
+-- What was refused since $1, by feed and reason, the most frequent first.
+SELECT source_topic AS topic, feed, code, count(*) AS records, max(at) AS last
+FROM worklist.refusal WHERE at >= $1 GROUP BY source_topic, feed, code ORDER BY records DESC, topic, feed, code LIMIT 50;
+
+-- name: prune_refusals
+-- What is too old for any page.
+DELETE FROM worklist.refusal WHERE at < now() - make_interval(secs => $1);
+
 -- name: apply_actions
 -- What transitions says became of actions, where that is newer; one that is not known from care.actions is made known.
 INSERT INTO worklist.action AS a (

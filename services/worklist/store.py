@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from schemas.alerts import AlertEvent
@@ -215,6 +216,22 @@ async def refuse_actions(db: Db, refused: Sequence[tuple[int, int, str]]) -> lis
     """Note (partition, offset, reason) of actions that were refused; gives the visit numbers they were for."""
     rows = await db.fetch(SQL["refuse_actions"], *zip(*refused, strict=True))
     return [row["number"] for row in rows if row["number"] is not None]
+
+
+class Refusal(NamedTuple):
+    """What was refused: where it stood, the word for why, of a message its feed, and when."""
+
+    source_topic: str
+    partition: int
+    record_offset: int
+    code: str
+    feed: str
+    at: datetime
+
+
+async def note_refusals(db: Db, refusals: Sequence[Refusal]) -> None:
+    """Note what was refused; a refusal told twice is one."""
+    await db.execute(SQL["note_refusals"], *zip(*refusals, strict=True))
 
 
 async def apply_actions(db: Db, events: Sequence[ActionApplied]) -> set[str]:

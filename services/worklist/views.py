@@ -391,11 +391,22 @@ class Feed(View):
     behind_seconds: float | None
 
 
+class Refused(View):
+    """How many records of a topic, and feed, were refused for one reason, and when the last of them was."""
+
+    topic: str
+    feed: str
+    code: str
+    records: int
+    last: Instant
+
+
 class OpsView(View):
     """The main pictures for an operator.
 
     `lag` is the age of the oldest thing not yet applied, by consumer and topic. `feeds` gives the newest visit heard
-    of each feed. `actions` counts our own actions by state. `changes` is the number of the last change seen.
+    of each feed. `actions` counts our own actions by state. `refusals` are those of the last seven days at either door,
+    dealt with or not, `refused` their number. `changes` is the number of the last change seen.
     """
 
     lag: tuple[Feed, ...]
@@ -404,6 +415,7 @@ class OpsView(View):
     alerts: dict[str, int]
     actions: dict[str, int]
     refused: int
+    refusals: tuple[Refused, ...] = ()
     oldest_waiting: Instant | None
     changes: int
     build: int

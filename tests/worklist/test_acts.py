@@ -229,3 +229,30 @@ async def test_with_kafka_away_what_was_entered_waits_and_is_seen(house: Worklis
     assert (await actions(house))["k1"].state == "waiting"
     assert len(await house.publish()) == 2
     assert (await actions(house))["k1"].state == "sent"
+
+
+async def test_what_was_refused_at_either_door_is_counted_once(house: Worklist) -> None:
+    """Given a refused message told twice and a refused action, then operations see one of each, with feed and word."""
+    at_inbound = {
+        "code": "no_patient_identifier", "segment": "PID", "feed": "north", "source_topic": topics.ADT_INBOUND,
+        "source_partition": "3", "source_offset": "17",
+    }  # fmt: skip
+    at_actions = {
+        "code": "unknown_type", "source_topic": topics.CARE_ACTIONS, "source_partition": "0", "source_offset": "5",
+    }  # fmt: skip
+    records = [
+        a_record(a_deadline(), topic=topic, headers=tuple((name, text.encode()) for name, text in said.items()))
+        for topic, said in (
+            (topics.ADT_REJECTED, at_inbound), (topics.ADT_REJECTED, at_inbound), (topics.CARE_REJECTED, at_actions),
+        )
+    ]  # fmt: skip
+    await house.read(records)
+    await house.read(records[:1])
+    async with house.desk.look("ops") as look:
+        shown = await queries.operations(look)
+
+    assert shown.refused == 2
+    assert {(one.topic, one.feed, one.code, one.records) for one in shown.refusals} == {
+        (topics.ADT_INBOUND, "north", "no_patient_identifier", 1),
+        (topics.CARE_ACTIONS, "", "unknown_type", 1),
+    }
