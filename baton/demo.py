@@ -29,7 +29,7 @@ to seconds. Its last ten days arrive first, then its traffic as it comes, and a 
 prints what is sent and the alerts as they come, shows every message in an inbox (a page on this machine),
 and goes on until Ctrl-C. What it holds stays in $BATON_HOME (default: .baton/demo); a second start goes on
 with it. BATON_HTTP_PORT names the first of the ports (the inbox has the last; default: 8025 or a free one)."""
-ENVIRONMENT = {"BATON_PROTOCOL": "demo", "BATON_LOG_LEVEL": "WARNING"}
+ENVIRONMENT = {"BATON_PROTOCOL": "demo", "BATON_LOG_LEVEL": "WARNING", "BATON_WORKLIST_LABEL": "DEMO"}
 TEAMS = ("care-coordination",)
 SPARE = 16_000_000
 """Bytes free below which a disk counts as full: a segment of PostgreSQL's log no longer fits."""
