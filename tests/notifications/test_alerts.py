@@ -246,6 +246,18 @@ def test_what_is_owed_again_after_its_due_time_was_never_warned_of_anew() -> Non
     assert sorted(row.kind for row in book.rows.values()) == [SOON, MISSED, MISSED]
 
 
+def test_what_is_held_and_over_before_it_was_shown_is_dropped_in_every_generation() -> None:
+    """Owed again, held by a new settle window, done soon after it while we were down: nobody hears of it then."""
+    again = WARNED | {"generation": 1, "hold_until": at(52)}
+
+    book = told(Book(), a_deadline(**again, known_at=at(50)), now=at(50))
+    assert book.of(SOON).status == "held"
+    told(book, a_deadline("met", **again | {"known_at": at(52.5)}), now=at(53))
+    book.advance(at(54))
+
+    assert not any(row.standing for row in book.rows.values())
+
+
 # --- the settle window --------------------------------------------------------------------------------------
 
 HELD = {"kind": "handoff_ack_facility", "due_at": at(0.05), "known_at": at(0.05), "hold_until": at(0.2)}

@@ -86,12 +86,10 @@ def _merge(row: Alert | None, want: Alert, event: Event, now: datetime) -> Alert
 def _fresh(row: Alert | None, want: Alert, event: Event, now: datetime) -> Alert | None:
     """An alert nobody has seen yet: held until its instant, or raised, or, if over already, only noted."""
     if want.ended_at is not None:
+        if not want.generation or event.status is DeadlineStatus.MISSED:
+            return replace(want, revision=1)
         # Of a later generation that was seen there would be a row: it began after what this one tells of.
-        return (
-            None
-            if want.generation and event.status is not DeadlineStatus.MISSED
-            else replace(want, revision=1)
-        )
+        return replace(row, status=DROPPED) if row else None
     if want.raised_at > now:
         held = replace(want, status=HELD, raise_at=want.raised_at)
         return held if held != row else None
