@@ -45,7 +45,7 @@ check: $(STAMP) ## Formatter, linter, spelling, types, import rules, schemas, ca
 	@echo "check: hygiene";      $(BIN)/python scripts/check_hygiene.py
 
 test: $(STAMP) ## Run all tests on a real Postgres and a real Kafka (ARGS="-k visit -x" goes to pytest; JOBS=0 for one process)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(STAMP) ## Try wrong messages, frames, histories and actions for SECONDS=60
 	@$(BIN)/python -m tests.fuzz $(SECONDS)

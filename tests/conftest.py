@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,9 @@ POSTGRES_FIXTURES = {"postgres_server", "own_postgres"}
 POSTGRES_KIND = pytest.StashKey[str]()
 KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
 NEEDS_APACHE = "needs Apache Kafka"
+ROOT = Path(__file__).parent
+LONG = ("system/", "baton/test_demo", "baton/test_up", "baton/test_clock", "worklist/test_browser", "chassis/")
+"""Whole files that take minutes: begun last, one process would still be at one of them when the others are done."""
 
 
 # --- what this machine can run ------------------------------------------------------------------------------
@@ -22,7 +26,8 @@ NEEDS_APACHE = "needs Apache Kafka"
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the broker once it is known that one is needed; leave out what it cannot do."""
+    """Choose the broker once it is known that one is needed; leave out what it cannot do. The longest files go first."""
+    items.sort(key=lambda item: not str(item.path.relative_to(ROOT)).startswith(LONG))
     needing = [item for item in items if item.get_closest_marker("kafka") or _needs(item, KAFKA_FIXTURES)]
     if needing:
         config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()

@@ -102,6 +102,8 @@ async def house(
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_broker.bootstrap_servers)
     monkeypatch.setenv("BATON_TOPIC_PREFIX", topic_prefix)
     monkeypatch.setenv("BATON_CONFIG_DIR", str(tmp_path))
+    # Here nothing but refusals comes.
+    monkeypatch.setenv("BATON_POISON_SHARE", "1")
     services = {ADT_INBOUND: build_admissions(Admissions()), CARE_ACTIONS: build_transitions(Transitions())}
     for service in services.values():
         service.pool = await open_pool(service.settings, schema=service.name)

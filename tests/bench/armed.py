@@ -9,6 +9,7 @@ import os
 from datetime import datetime
 
 from services.chassis.postgres import Db
+from services.transitions.protocol import load_protocol
 from tests.infra import PostgresServer
 
 ARMED = int(os.environ.get("BENCH_ARMED", "1000000"))
@@ -19,7 +20,7 @@ INSERT INTO transitions.episode (
     episode_id, patient_id, visit_id, kind, anchor, status, opened_at, protocol, facility, unit, team, live,
     learned_at, known_at, revision, published_revision
 )
-SELECT 'B' || n, md5('p' || n)::uuid, md5('v' || n)::uuid, 'discharge', '', 'open', now(), 'bench@1', 'VALLEY',
+SELECT 'B' || n, md5('p' || n)::uuid, md5('v' || n)::uuid, 'discharge', '', 'open', now(), $2, 'VALLEY',
        'MED3', 'transitions', true, now(), now(), 1, 1
 FROM generate_series(1, $1 / 2) n;
 """
@@ -83,7 +84,7 @@ async def note_commits(postgres: PostgresServer) -> None:
 
 async def fill(db: Db, count: int = ARMED) -> None:
     """Arm so many deadlines, two an episode, the first of them due tomorrow; record every one that fires."""
-    await db.execute(_FILL, count, timeout=LONG)
+    await db.execute(_FILL, count, load_protocol().label, timeout=LONG)
     await db.execute(_FILL_DEADLINES, count, timeout=LONG)
     await db.execute(_ARM, timeout=LONG)
     await db.execute(_RECORD)

@@ -242,7 +242,7 @@ async def test_the_processes_have_all_the_rights_they_need(
         async with system:
             made = await asyncio.to_thread(system.python, "-m", "baton", *compose.ours()["topics"]["command"])
             assert made.returncode == 0, made.stderr
-            await system.start()
+            await system.start(*ROLES)
             await system.send(ADT_INBOUND, [_record(one, DISCHARGED + timedelta(minutes=4)) for one in stay])
             await system.send(CARE_ACTIONS, [_record(b"no action", DISCHARGED + timedelta(minutes=4))])
             await system.at_rest()
