@@ -91,7 +91,7 @@ async def _ours(ground: Ground, db: Db) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 async def _due(db: Db, count: int) -> datetime:
-    at = datetime.now(UTC) + timedelta(seconds=NOTICE + count / 10_000)
+    at = datetime.now(UTC) + timedelta(seconds=NOTICE + count / 4_000)
     await armed.make_due(db, count, at)
     left = (at - datetime.now(UTC)).total_seconds()
     if left < 1:
