@@ -17,7 +17,14 @@ POSTGRES_KIND = pytest.StashKey[str]()
 KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
 NEEDS_APACHE = "needs Apache Kafka"
 ROOT = Path(__file__).parent
-LONG = ("system/", "baton/test_demo", "baton/test_up", "baton/test_clock", "worklist/test_browser", "chassis/")
+LONG = (
+    "system/",
+    "baton/test_demo",
+    "baton/test_up",
+    "baton/test_clock",
+    "worklist/test_browser",
+    "chassis/",
+)
 """Whole files that take minutes: begun last, one process would still be at one of them when the others are done."""
 
 
