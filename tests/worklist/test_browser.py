@@ -3,13 +3,14 @@
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
+from services.worklist.pages_forms import BY_NAME, FORMS
 from tests.infra import PostgresServer
 from tests.worklist import hospital
 from tests.worklist.hospital import Story
@@ -358,6 +359,64 @@ def test_a_call_is_logged_where_the_eye_is(desk: Desk):
     expect(page.get_by_role("alert")).to_contain_text("RED FLAG. The team is alerted at once.")
     expect(page.locator("#did-title + .story")).to_contain_text("waiting to be sent")
     expect(page.locator("#did-title + .story")).to_contain_text("condition: worse")
+
+
+def fill(form: Locator) -> None:
+    """What a person in a hurry fills in: what must be, and the first choice of each question."""
+    for fold in form.locator("details.words:not([open]) > summary").all():
+        fold.click()
+    for name in dict.fromkeys(
+        form.locator("input[type=radio]").evaluate_all("all => all.map(one => one.name)")
+    ):
+        form.locator(f'input[type=radio][name="{name}"]').first.check()
+    for each in form.locator("textarea[required], input[type=text][required]").all():
+        each.fill("as agreed")
+    for each in form.locator("input[type=datetime-local][required]").all():
+        each.fill(f"{now() + timedelta(days=3):%Y-%m-%dT09:30}")
+    for each in form.locator("input[type=number]").all():
+        each.fill("2")
+
+
+def entered(desk: Desk) -> list[str]:
+    """The types of what was entered here."""
+    rows = desk.worklist.rows("SELECT type FROM worklist.action WHERE state = 'waiting'")
+    return sorted(row["type"] for row in rows)
+
+
+def wait_until_entered(desk: Desk, page: Page, types: list[str]) -> None:
+    for _ in range(100):
+        if entered(desk) == sorted(types):
+            return
+        page.wait_for_timeout(50)
+    assert entered(desk) == sorted(types)
+
+
+def test_every_form_can_be_filled_in_and_sent(desk: Desk):
+    """Given a supervisor, when each form is opened, filled in and sent, one is withdrawn and an alert is answered, then each
+    action waits to be sent.
+    """
+    story = hospital.full(now())
+    desk.worklist.take_in(story)
+    page = desk.sit("lead")
+    sent = []
+    page.goto(f"/c/{story.case}")
+    for name in page.locator("details[name=act]").evaluate_all("all => all.map(one => one.id)"):
+        page.goto(f"/c/{story.case}?act={name}")
+        form = page.locator(f"#{name} form")
+        fill(form)
+        form.locator("button.primary").click()
+        expect(page.locator("#did-title + .story")).to_contain_text("waiting to be sent")
+        sent.append(BY_NAME[name].type)
+        wait_until_entered(desk, page, sent)
+    page.locator("summary", has_text="Withdraw").first.click()
+    page.get_by_label("Why was it wrong?").first.fill("another patient")
+    page.get_by_role("button", name="Withdraw it").first.click()
+    expect(page.get_by_role("status").or_(page.get_by_role("alert")).first).to_be_visible()
+    page.get_by_role("button", name="I have it").first.click()
+    expect(page.locator("#did-title + .story")).to_be_visible()
+
+    assert set(sent) == {form.type for form in FORMS}
+    wait_until_entered(desk, page, [*sent, "action_withdrawn", "alert_acknowledged"])
 
 
 def test_a_session_that_ends_costs_nothing_that_was_typed(desk: Desk):
