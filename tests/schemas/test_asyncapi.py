@@ -103,6 +103,7 @@ def test_each_service_does_what_its_topics_say(document: dict[str, Any]) -> None
         "notifications.receive.care.transitions",
         "notifications.send.care.alerts",
         "worklist.receive.adt.encounters",
+        "worklist.receive.adt.rejected",
         "worklist.receive.care.actions",
         "worklist.receive.care.alerts",
         "worklist.receive.care.rejected",

@@ -101,6 +101,10 @@ async def test_a_restored_database_and_the_old_kafka_end_as_if_nothing_had_been_
         # Told after the backup, and over when that was read again: rewind names them, for the operator to close.
         named = {line.split()[-1] for line in done.stdout.splitlines()}
         closed_by_hand = [each for each in wrong if named & set(each.split())]
+        # An end that was told after the backup is told once more: what was restored cannot know that it was.
+        ended_twice = [
+            each for each in wrong if "resolve after resolve" in each or "{'reason': 'resolve'" in each
+        ]
 
     assert 0 < backed_up < len(undisturbed["visits"])
     assert rows.different(undisturbed, after) == {}
@@ -110,7 +114,7 @@ async def test_a_restored_database_and_the_old_kafka_end_as_if_nothing_had_been_
         assert all(states[subject] > highest[topic].get(subject, 0) for subject in states)
     # What was first heard of after the backup has come back under the ids it had.
     assert highest[topics.ADT_ENCOUNTERS].keys() <= held[topics.ADT_ENCOUNTERS].keys()
-    assert [each for each in wrong if each not in closed_by_hand] == []
+    assert [each for each in wrong if each not in {*closed_by_hand, *ended_twice}] == []
 
 
 async def test_a_new_version_comes_while_the_old_one_works_and_goes_by_restoring(

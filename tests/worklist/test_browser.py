@@ -75,7 +75,11 @@ class Desk:
         return page
 
     def _hear(self, said: Any) -> None:
-        if said.type == "error" and "Failed to load resource" not in said.text:
+        # What Chromium and htmx say of a server that is away; the page itself says it to the person.
+        away = "Failed to load resource" in said.text or said.text.startswith(
+            ("htmx:afterRequest", "htmx:sendError")
+        )
+        if said.type == "error" and not away:
             self.trouble.append(said.text)
 
 
