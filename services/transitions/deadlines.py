@@ -22,6 +22,7 @@ REPLAN_CHUNK = 200
 LONGEST_REST = 1.0
 BEHIND_REST = 0.05
 """While something is due and the mark has not passed it yet."""
+BEHIND_REST_MAX = 0.5
 FIRE_FIRST = 0.25
 """Seconds for which firing has the processor to itself, before what has fired is told as well."""
 
@@ -69,6 +70,7 @@ class Firing:
         self._signal = Signal()
         self._behind = False
         self._now: datetime | None = None
+        self._rest = BEHIND_REST
 
     async def run(self) -> None:
         """Fire until cancelled."""
@@ -102,7 +104,10 @@ class Firing:
             until = self._until(now, mark)
             if until is None or due > until:
                 await marks.want(db)
-                return BEHIND_REST
+                # Consumers with much to read are not helped by being asked again and again.
+                rest, self._rest = self._rest, min(1.5 * self._rest, BEHIND_REST_MAX)
+                return rest
+        self._rest = BEHIND_REST
         await self._fire(until, now, behind=mark is None or until > mark)
         return 0
 
