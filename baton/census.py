@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from baton import ground
-from baton.dlq import database, person
+from baton.dlq import database, note_view
 from baton.dlq_text import columns
 from baton.trouble import Misuse, Trouble
-from services.chassis import clock, sql
+from services.chassis import sql
 from services.chassis.postgres import Row
 
 SQL = sql.parse(files("baton").joinpath("census.sql").read_text("utf-8"), where="baton/census.sql")
@@ -66,8 +66,7 @@ async def census(asked: Asked) -> int:
         if asked.show_patient:
             print("What follows holds visit numbers; that you see them is kept.", file=sys.stderr)
             subject = f"census of {asked.facility or 'all facilities'}, {asked.unit or 'all units'}"
-            now = await clock.now(db)
-            await db.execute(SQL["note_view"], now, person(asked.by), "baton census --show-patient", subject)
+            await note_view(db, asked.by, "baton census --show-patient", subject)
     here = [_stay(row) for row in rows]
     if listed is None:
         _print(_census(here, asked), _tell_census(here, asked), asked)

@@ -8,7 +8,3 @@ WHERE v.state IN ('admitted', 'on_leave') AND NOT v.test
   AND ($1::text IS NULL OR v.document::jsonb ->> 'facility' = $1)
   AND ($2::text IS NULL OR v.document::jsonb -> 'location' ->> 'unit' = $2)
 ORDER BY facility, unit, room, bed, r.number;
-
--- name: note_view
--- Patient data was shown: to whom, when and by what.
-INSERT INTO baton.patient_data_view (viewed_at, viewed_by, command, subject) VALUES ($1, $2, $3, $4);

@@ -60,9 +60,7 @@ async def show(name: str, *, values: bool, by: str | None, as_json: bool) -> int
         if values:
             print("What follows holds patient data; that you see it is kept.", file=sys.stderr)
             subject = f"{row['topic']} {row['rejection_id']}"
-            await db.execute(
-                SQL["note_view"], await clock.now(db), person(by), "baton dlq show --values", subject
-            )
+            await note_view(db, by, "baton dlq show --values", subject)
             said["message"] = readable(row["raw"])
             said["message_base64"] = base64.b64encode(row["raw"]).decode()
     print(json.dumps(said, indent=2, ensure_ascii=False) if as_json else tell_one(said))
@@ -114,6 +112,11 @@ async def mark(db: Db, rows: Sequence[Row], status: str, *, by: str, reason: str
         ids = [row["rejection_id"] for row in rows if row["topic"] == topic]
         if ids:
             await db.execute(SQL[statement], ids, status, at, by, reason)
+
+
+async def note_view(db: Db, by: str | None, command: str, subject: str) -> None:
+    """Keep that patient data is about to be shown: to whom, when, by which command; raises where that cannot be kept."""
+    await db.execute(SQL["note_view"], await clock.now(db), person(by), command, subject)
 
 
 def person(by: str | None) -> str:

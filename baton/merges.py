@@ -8,11 +8,11 @@ from importlib.resources import files
 from uuid import UUID
 
 from baton import ground
-from baton.dlq import database, person, plain
+from baton.dlq import database, note_view, person, plain
 from baton.dlq_text import SHORT, columns
 from baton.trouble import Misuse, Trouble
 from services.admissions import merges
-from services.chassis import clock, sql
+from services.chassis import sql
 from services.chassis.postgres import Db
 
 SQL = sql.parse(files("baton").joinpath("merges.sql").read_text("utf-8"), where="baton/merges.sql")
@@ -29,8 +29,7 @@ async def show(
         if show_patient:
             print("What follows holds patient data; that you see it is kept.", file=sys.stderr)
             subject = f"merges {status}"
-            note = await clock.now(db), person(by), "baton merges list --show-patient", subject
-            await db.execute(SQL["note_view"], *note)
+            await note_view(db, by, "baton merges list --show-patient", subject)
         rows = [plain(row) for row in await db.fetch(SQL["find"], since, status, limit, show_patient)]
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))

@@ -18,7 +18,3 @@ ORDER BY e.received_at DESC, m.event_id LIMIT $3;
 -- name: named
 -- The merges whose id begins so.
 SELECT event_id FROM admissions.merge WHERE event_id::text LIKE $1 || '%' LIMIT 2;
-
--- name: note_view
--- Somebody is about to see patient data.
-INSERT INTO baton.patient_data_view (viewed_at, viewed_by, command, subject) VALUES ($1, $2, $3, $4);
