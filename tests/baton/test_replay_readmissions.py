@@ -28,6 +28,10 @@ HOME = message("A03", "01-09 15:01", admitted=ADMITTED, discharged=LEFT, disposi
 SICK = message("A01", "01-12 09:01", "V2", admitted=local("2026-01-12 09:00"))
 NOT_AT_ALL = message("A11", "01-13 10:00", "V2", admitted=local("2026-01-12 09:00"))
 ELSEWHERE = message("A01", "01-10 09:01", "V2", admitted=local("2026-01-10 09:00"), facility="HOSPB")
+CAME = local("2026-01-12 05:00")
+SEEN_OUTSIDE = message("A08", "01-12 06:00", "V2", admitted=CAME, patient_class="O")
+SEEN_INSIDE = message("A08", "01-12 06:00", "V2", admitted=CAME)
+CONVERTED = message("A06", "01-12 09:01", "V2", admitted=CAME)
 DEAD = message("A31", "01-11 10:00", "", died=local("2026-01-11 04:00"))
 DEAD_THERE = message(
     "A03", "01-14 09:01", "V2", admitted=local("2026-01-12 09:00"), discharged=local("2026-01-14 09:00"),
@@ -37,6 +41,19 @@ DEAD_THERE = message(
 STORIES = {
     "back, and not at all": ([HOME, SICK, NOT_AT_ALL], "open", None, []),
     "back": ([HOME, SICK], "closed", "readmitted", ["readmit_suspected_unplanned"]),
+    "back, first heard of as an outpatient": (
+        [HOME, SEEN_OUTSIDE, CONVERTED],
+        "closed",
+        "readmitted",
+        ["readmit_suspected_unplanned"],
+    ),
+    "back, first heard of by the A06": (
+        [HOME, CONVERTED],
+        "closed",
+        "readmitted",
+        ["readmit_suspected_unplanned"],
+    ),
+    "first heard of as an inpatient": ([HOME, SEEN_INSIDE], "open", None, []),
     "a transfer chain": ([HOME, ELSEWHERE], "closed", "readmitted", ["transfer_chain"]),
     "dead at home": ([HOME, DEAD], "closed", "died", []),
     "dead at home, and admitted the day after": ([HOME, DEAD, SICK], "closed", "died", []),

@@ -113,7 +113,7 @@ def arrived(draft: Draft, stays: Iterable[Stay]) -> datetime | None:
     begun = (
         stay.admitted_at
         for stay in stays
-        if stay.inpatient and stay.state in _HERE and stay.facility != draft.stay.facility and not stay.gap
+        if stay.inpatient and stay.state in _HERE and stay.facility != draft.stay.facility and stay.start_told
     )
     return min(
         (at for at in begun if at and at >= draft.start.at and (not until or at <= until)), default=None

@@ -78,6 +78,11 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     age: int | None = None
     age_in_year: int | None = None
 
+    @property
+    def start_told(self) -> bool:
+        """Whether a message admitted the patient: the start of a stay first seen in the middle was never told."""
+        return not self.gap or self.admit_learned_at is not None
+
 
 class Assessment(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a coordinator found out (`assessment_recorded`); None where nothing was said."""

@@ -47,7 +47,7 @@ class History:
     def _counts_as_start(self, stay: Stay) -> bool:
         """An A01 or A06 into acute inpatient care: post-acute stays are no readmissions (CMS measure 0506)."""
         # A stay first seen in the middle (the day a feed goes live, all are) did not start with what we saw.
-        return is_inpatient(stay) and not stay.gap and self.facilities.of(stay.facility).acute
+        return is_inpatient(stay) and stay.start_told and self.facilities.of(stay.facility).acute
 
     def within(self, earlier: Stay, at: datetime) -> int | None:
         """Days from the discharge to `at` on the calendar of the facility that discharged, if they count."""

@@ -84,7 +84,9 @@ VECTORS = {
     "the first stay ended in death": (
         a_stay(discharged="2026-01-09 15:00", to="20"), arrives("2026-01-20 09:00"), NOT_A_READMISSION),
     "a stay first seen through an update": (
-        HOME, arrives("2026-01-20 09:00", gap=True), NOT_A_READMISSION),
+        HOME, arrives("2026-01-20 09:00", gap=True, admit_learned_at=None), NOT_A_READMISSION),
+    "first seen through an update, then changed to inpatient (A06)": (
+        HOME, arrives("2026-01-20 09:00", gap=True), ["readmit_suspected_unplanned"]),
     "sent to another hospital, which is not ours": (
         a_stay(discharged="2026-01-09 15:00", to="02", at="H1"), arrives("2026-01-10 09:00", at="H1"),
         ["transfer_chain"]),

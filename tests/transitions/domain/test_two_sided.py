@@ -200,7 +200,7 @@ def arriving(admitted: str, facility: str = "SNF1", **more: Any) -> Stay:
         (arriving("2026-01-09 17:00", "H1"), None),
         (arriving("2026-01-09 17:00", state="cancelled"), None),
         (arriving("2026-01-09 17:00", state="planned"), None),
-        (arriving("2026-01-09 17:00", gap=True), None),
+        (arriving("2026-01-09 17:00", gap=True, admit_learned_at=None), None),
     ],
     ids=["arrives", "was there before", "stays", "cancelled", "planned", "first seen in the middle"],
 )
