@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from functools import partial
 
 from schemas import topics
-from services.admissions import publish, upkeep
+from services.admissions import merges, publish, upkeep
 from services.admissions.consumer import Inbound
 from services.admissions.feed_reload import Reload
 from services.admissions.settings import Settings
@@ -21,13 +21,21 @@ def build(settings: Settings) -> Service:
     inbound = Inbound(settings)
     reload = settings.reload()
     refused = Count(OPEN_REJECTIONS, SQL["count_open_rejections"], [topics.ADT_REJECTED])
+    parked = Count(merges.REFUSED, SQL["count_refused_merges"], merges.REASONS)
     service = Service(
         "admissions",
         settings,
         subscriptions=[Subscription([topics.ADT_INBOUND], inbound.on_inbound, inbound.refuse)],
         outlets=publish.outlets(),
         checks={"line": lambda _: inbound.check()},
-        loops=[_tell_mark, _upkeep, refused.run, Watch(inbound).run, partial(_reload, reload, inbound)],
+        loops=[
+            _tell_mark,
+            _upkeep,
+            refused.run,
+            parked.run,
+            Watch(inbound).run,
+            partial(_reload, reload, inbound),
+        ],
     )
     inbound.take(inbound.feeds, service.registry)
     service.readiness.add_note("feeds", reload.readiness)

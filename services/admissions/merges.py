@@ -1,14 +1,26 @@
-"""A merge that was wrong, undone: kept, void from its first telling to now, and the histories come apart again."""
+"""A merge that was wrong, undone: kept, void from its first telling to now, and the histories come apart again; and
+how many were refused.
+"""
 
 from datetime import datetime
 from uuid import UUID
 
 from services.admissions import people, store
+from services.admissions.domain.identity import ALREADY_RETIRED, CONFLICT, CYCLE, INTO_ITSELF
 from services.admissions.people import Said, SetGrewError
-from services.chassis import clock
+from services.chassis import clock, metrics
 from services.chassis.postgres import Pool, transaction
 
 CAUSE = "merge_undone"
+
+REASONS = (INTO_ITSELF, CYCLE, ALREADY_RETIRED, CONFLICT)
+REFUSED = metrics.declare(
+    "baton_merges_refused",
+    "gauge",
+    "Merges and re-labels of patients that changed nothing and wait for a person, by reason: `baton merges list --status "
+    "refused`. Every replica counts them all: take the largest, not the sum.",
+    ["reason"],
+)
 
 
 async def undo(pool: Pool, event_id: UUID, by: str, why: str) -> datetime | None:

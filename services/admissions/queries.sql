@@ -237,6 +237,11 @@ UPDATE admissions.merge m SET refused = n.refused
 FROM unnest($1::uuid[], $2::text[]) AS n (event_id, refused)
 WHERE m.event_id = n.event_id AND m.refused IS DISTINCT FROM n.refused;
 
+-- name: count_refused_merges
+-- How many merges changed nothing and wait for a person, by reason.
+SELECT refused AS word, count(*) AS count FROM admissions.merge
+WHERE refused <> 'undone' AND undone_at IS NULL GROUP BY refused;
+
 -- name: insert_rejections
 -- Keep what was refused; a record read twice is refused once.
 INSERT INTO admissions.rejection (

@@ -10,11 +10,12 @@ from baton.cli import main
 from services.admissions import publish
 from services.admissions.consumer import Inbound
 from services.admissions.feeds import Feeds
-from services.admissions.merges import undo
+from services.admissions.merges import REASONS, REFUSED, undo
 from services.admissions.settings import Settings
 from services.admissions.store import SQL
 from services.admissions.upkeep import refold
 from services.chassis import clock
+from services.chassis.counting import Count
 from services.chassis.health import Progress
 from services.chassis.kafka import Producer
 from services.chassis.outbox import Relay
@@ -190,6 +191,33 @@ async def test_the_list(service: Service, capsys: pytest.CaptureFixture[str]) ->
     assert await undo_by_name(str(standing), "two people", "ann") == 0
     assert "undone  ann: two people" in await listed("undone")
     assert name in await listed("all", as_json=True)
+
+
+async def test_refused_merges_are_counted(service: Service) -> None:
+    """Given a merge, the same one backwards, and one into itself; then the two that changed nothing are counted by reason, until
+    each is undone. When what stood in the way of a merge is undone, it takes effect.
+    """
+    back = adt("A40", control="5", at="202601130830", mrn="70001", merged="70002", visit=None)
+    itself = adt("A40", control="6", at="202601130900", merged="70001", visit=None)
+    await feed(service, A01, OTHER, A40, back, itself)
+    nothing = {"already_retired": 0.0, "identifier_in_use": 0.0}
+    assert await refused(service) == {"merge_cycle": 1.0, "merge_into_itself": 1.0} | nothing
+
+    ids = {
+        row["refused"]: row["event_id"]
+        for row in await service.pool.fetch("SELECT refused, event_id FROM admissions.merge")
+    }
+    await undo(service.pool, ids["merge_into_itself"], "ann", "nothing to do")
+    assert await refused(service) == {"merge_cycle": 1.0, "merge_into_itself": 0.0} | nothing
+    await undo(service.pool, ids[None], "ann", "the other way round")
+    assert await refused(service) == {"merge_cycle": 0.0, "merge_into_itself": 0.0} | nothing
+    assert await whose(service) == {"V1": "70001", "V2": "70001"}
+
+
+async def refused(service: Service) -> dict[str, float | None]:
+    await Count(REFUSED, SQL["count_refused_merges"], REASONS).once(service)
+    value = service.registry.collector.get_sample_value
+    return {reason: value("baton_merges_refused", {"reason": reason}) for reason in REASONS}
 
 
 async def test_two_hospitals_one_person(service: Service, follow_up: Service) -> None:
