@@ -12,8 +12,8 @@ from schemas.encounters import EncounterEvent
 from schemas.transitions import TeamAck
 from services.transitions.domain import fire
 from services.transitions.domain.actions import Read
-from services.transitions.domain.model import DeadlineRow, EpisodeRow, Stay
-from services.transitions.domain.stays import stay_of
+from services.transitions.domain.model import NO_NEWS, DeadlineRow, EpisodeRow, News, Stay
+from services.transitions.domain.stays import news_of, stay_of
 from services.transitions.planner import REPLAN, Difference, Rules, plan_one
 from services.transitions.store import Holding
 
@@ -60,6 +60,8 @@ class Transitions:
         """Take over visits that changed, and plan anew whom they belong to or belonged to."""
         patients: dict[UUID, None] = {}
         stays = [stay_of(event) for event in events if not event.test]
+        before = {one: known.learned_at for stay in stays if (known := self.stays.get(one := stay.visit_id))}
+        news = news_of(stays, before)
         for stay in stays:
             known = self.stays.get(stay.visit_id)
             if known is not None and known.patient_id != stay.patient_id:
@@ -72,7 +74,7 @@ class Transitions:
             self._visits_of_root[stay.root_id][stay.visit_id] = None
             patients[stay.patient_id] = None
         self._actions.know(stays)
-        self._plan(patients, as_of=now, arrival=now)
+        self._plan(patients, as_of=now, arrival=now, news=news)
 
     def on_actions(self, actions: Iterable[bytes], now: datetime) -> None:
         """Keep what people did at one instant, and plan anew those whom it concerns."""
@@ -121,10 +123,12 @@ class Transitions:
 
     # --- planning ---------------------------------------------------------------------------------------------
 
-    def _plan(self, patients: Iterable[UUID], *, as_of: datetime, arrival: datetime) -> None:
+    def _plan(
+        self, patients: Iterable[UUID], *, as_of: datetime, arrival: datetime, news: News = NO_NEWS
+    ) -> None:
         difference = Difference()
         for patient_id in patients:
-            plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference)
+            plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference, news)
         self._write(difference)
 
     def _holding(self, patient_id: UUID) -> Holding:

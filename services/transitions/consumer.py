@@ -20,7 +20,8 @@ from services.chassis.postgres import Db, Pool, transaction
 from services.chassis.service import Service
 from services.transitions import store
 from services.transitions.domain.actions import Read, Refusal
-from services.transitions.domain.stays import stay_of
+from services.transitions.domain.model import NO_NEWS, News
+from services.transitions.domain.stays import news_of, stay_of
 from services.transitions.planner import NEVER, Rules, replan
 
 log = get_logger("transitions")
@@ -143,7 +144,7 @@ class Doors:
         await store.share_binding(db)
         known = await store.visit_revisions(db, visits)
         patients = {event.patient.patient_id for event in visits.values()}
-        patients |= {patient_id for _, patient_id, _ in known.values()}
+        patients |= {row[1] for row in known.values()}
         await store.lock_patients(db, patients)
         known = await store.visit_revisions(db, visits)
         newer = [
@@ -151,12 +152,13 @@ class Doors:
             for visit_id, event in visits.items()
             if visit_id not in known or event.revision > known[visit_id][0]
         ]
-        moved_from = {patient_id for _, patient_id, _ in known.values()} - patients
+        moved_from = {row[1] for row in known.values()} - patients
         if moved_from:
             await store.lock_patients(db, moved_from)
         if not newer:
             return
-        await store.upsert_visits(db, [(stay_of(event), event.test) for event in newer])
+        stays = [(stay_of(event), event.test) for event in newer]
+        await store.upsert_visits(db, stays)
         numbers = {event.visit.number for event in newer if event.visit.number}
         went_on = [
             (known[event.visit_id][2], event.root_id, event.visit.number)
@@ -173,7 +175,8 @@ class Doors:
                 concerned.add(known[event.visit_id][1])
             for patient_id in concerned:
                 arrivals[patient_id] = max(arrivals.get(patient_id, event.learned_at), event.learned_at)
-        await self._plan(db, arrivals)
+        before = {visit_id: row[3] for visit_id, row in known.items()}
+        await self._plan(db, arrivals, news_of([stay for stay, _ in stays], before))
 
     async def check(self) -> str | None:
         """What /readyz says of visits that could not be read: their patients are not followed up."""
@@ -280,10 +283,10 @@ class Doors:
         facility = self.rules.facilities.of(said.facility or "")
         await store.acknowledge_team(db, facility.team, said, None)
 
-    async def _plan(self, db: Db, arrivals: dict[UUID, datetime]) -> None:
+    async def _plan(self, db: Db, arrivals: dict[UUID, datetime], news: News = NO_NEWS) -> None:
         mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS) or NEVER
         as_of = dict.fromkeys(arrivals, mark)
-        await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals)
+        await replan(db, sorted(arrivals), self.rules, as_of=as_of, arrivals=arrivals, news=news)
 
 
 def _lanes(visits: dict[UUID, EncounterEvent]) -> list[dict[UUID, EncounterEvent]]:

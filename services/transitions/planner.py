@@ -17,7 +17,7 @@ from services.transitions.domain.actions import Read, Refusal, read_action
 from services.transitions.domain.answers import COUNTED, answers
 from services.transitions.domain.identity import episode_id
 from services.transitions.domain.kept import MOVED, NOTHING_KEPT, Kept, Under
-from services.transitions.domain.model import Answer, AnswerRow, DeadlineRow, EpisodeRow, Plan
+from services.transitions.domain.model import NO_NEWS, Answer, AnswerRow, DeadlineRow, EpisodeRow, News, Plan
 from services.transitions.domain.plan import plan
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.reconcile import reconcile, timers
@@ -83,16 +83,17 @@ async def replan(
     *,
     as_of: Mapping[UUID, datetime],
     arrivals: Mapping[UUID, datetime],
+    news: News = NO_NEWS,
 ) -> int:
     """Plan the patients anew and write the difference; the caller has locked them.
 
     `as_of` tells up to when everything of the patient is known, `arrivals` the arrival of the newest input of
-    this batch. Gives the number of rows written.
+    this batch, `news` what it tells of their visits. Gives the number of rows written.
     """
     held = await store.holdings(db, patients)
     difference = Difference()
     for patient_id, holding in held.items():
-        plan_one(patient_id, holding, rules, as_of[patient_id], arrivals[patient_id], difference)
+        plan_one(patient_id, holding, rules, as_of[patient_id], arrivals[patient_id], difference, news)
     if difference.episodes:
         await store.upsert_episodes(db, difference.episodes, difference.acknowledged)
     if difference.deadlines:
@@ -105,8 +106,9 @@ async def replan(
 
 
 def plan_one(
-    patient_id: UUID, holding: Holding, rules: Rules, as_of: datetime, arrival: datetime, out: Difference
-) -> None:
+    patient_id: UUID, holding: Holding, rules: Rules, as_of: datetime, arrival: datetime, out: Difference,
+    news: News = NO_NEWS,
+) -> None:  # fmt: skip
     """One patient's share of the difference, from everything kept about them; no database is asked."""
     ought = plan(
         holding.stays,
@@ -122,6 +124,7 @@ def plan_one(
         patient_id=patient_id,
         as_of=as_of,
         arrival=arrival,
+        news=news,
     )
     episodes = {row.episode_id: row for row in changes.episodes}
     deadlines = {row.deadline_id: row for row in changes.deadlines}

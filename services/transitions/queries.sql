@@ -1,6 +1,6 @@
 -- name: visit_revisions
--- What is known of these visits: the newest revision applied, the patient and the visit number it belonged to.
-SELECT visit_id, revision, patient_id, root_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+-- What is known of these visits: the newest revision applied and its arrival, the patient and the visit number it belonged to.
+SELECT visit_id, revision, patient_id, root_id, learned_at FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
 
 -- name: ensure_patients
 -- Make the lock rows of patients never seen.
@@ -17,14 +17,16 @@ SELECT patient_id FROM transitions.patient WHERE patient_id = ANY($1::uuid[]) OR
 -- name: upsert_visits
 -- Take over visits that are newer than what is known.
 INSERT INTO transitions.visit AS v (
-    visit_id, root_id, patient_id, number, authority, facility, test, revision, document
+    visit_id, root_id, patient_id, number, authority, facility, test, revision, document, learned_at
 )
 SELECT * FROM unnest(
-    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::text[]
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::bigint[], $9::text[],
+    $10::timestamptz[]
 )
 ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
     root_id = excluded.root_id, patient_id = excluded.patient_id, number = excluded.number, authority = excluded.authority,
-    facility = excluded.facility, test = excluded.test, revision = excluded.revision, document = excluded.document
+    facility = excluded.facility, test = excluded.test, revision = excluded.revision, document = excluded.document,
+    learned_at = excluded.learned_at
 WHERE excluded.revision > v.revision;
 
 -- name: share_binding

@@ -26,10 +26,6 @@ def test_a_hospital_is_alerted_of_what_the_audit_expects(seed: int, rates: dict[
     assert differences(lines, until, outcome) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a readmission that a merge brings to light is dated by the admission, not by the merge",
-)
 def test_a_readmission_that_a_merge_brings_to_light_is_known_since_the_merge() -> None:
     """Given a hospital that merges records, when a merge makes two stays one person's, then it is alerted as of the merge."""
     lines = history(2, beds=20, days=20, merges=0.05)

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from services.transitions.domain.identity import deadline_id
-from services.transitions.domain.model import DeadlineRow, PlannedDeadline, WarningAt
+from services.transitions.domain.model import NO_NEWS, DeadlineRow, News, PlannedDeadline, WarningAt
 
 OWED = frozenset({"pending", "missed"})
 FIRED = frozenset({"missed", "attempted"})
@@ -15,10 +15,11 @@ DONE = frozenset({"met", "met_late", "attempted", "waived"})
 
 
 class Moment(Struct, frozen=True, gc=False):
-    """What is known up to when: all before `as_of`, and the newest of it arrived at `arrival`."""
+    """What is known up to when: all before `as_of`, and the newest of it arrived at `arrival` with `news`."""
 
     as_of: datetime
     arrival: datetime
+    news: News = NO_NEWS
 
 
 def voided(row: DeadlineRow, moment: Moment) -> DeadlineRow:

@@ -1,5 +1,6 @@
 """The nouns of transitions: the stays and actions it plans from, and the rows it keeps."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -82,6 +83,19 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     def start_told(self) -> bool:
         """Whether a message admitted the patient: the start of a stay first seen in the middle was never told."""
         return not self.gap or self.admit_learned_at is not None
+
+
+class News(Struct, frozen=True, gc=False):
+    """What a batch tells of: the visits whose start or end is in it, and when the newest word of each had come before.
+
+    A visit never heard of is `told` and not in `before`.
+    """
+
+    told: frozenset[UUID] = frozenset()
+    before: Mapping[UUID, datetime] = {}
+
+
+NO_NEWS = News()
 
 
 class Assessment(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from services.transitions.domain.carry import Moment, carried, cause, voided
 from services.transitions.domain.identity import episode_id
 from services.transitions.domain.model import (
+    NO_NEWS,
     DeadlineRow,
     EpisodeRow,
+    News,
     Notice,
     Plan,
     PlannedEpisode,
@@ -40,12 +42,13 @@ def reconcile(
     patient_id: UUID,
     as_of: datetime,
     arrival: datetime,
+    news: News = NO_NEWS,
 ) -> Changes:
     """Compare and give the difference only. Nothing that is passed in is changed.
 
     A deadline due strictly before `as_of` that no fact has settled has run out; one due at it is for the timer.
     """
-    moment = Moment(as_of, arrival)
+    moment = Moment(as_of, arrival, news)
     before = {row.episode_id: row for row in rows}
     after: dict[str, EpisodeRow] = {}
     for planned in plan.episodes:
@@ -140,12 +143,13 @@ def _episode(
     status = "closed" if planned.closed else "open"
     reason, closed_at = planned.closed or (None, None)
     if row is None:
+        planned = _in_hindsight(planned, moment)
         learned, known = planned.learned_at, planned.learned_at if status == "open" else moment.arrival
     else:
         learned = row.learned_at if standing else cause(planned.learned_at, row.known_at, moment)
         same = (row.status, row.close_reason) == (status, reason)
         known = row.known_at if same else moment.arrival
-    readmission = _readmission(row.readmission if row else None, planned.readmission, moment)
+    readmission = _readmission(row if standing else None, planned.readmission, moment)
     notices = _notices(row.notices if row else (), planned.notices, moment)
     if row is not None and (_taken_back(row.readmission, readmission) or _fewer(row.notices, notices)):
         known = moment.arrival
@@ -186,6 +190,18 @@ def _episode(
     )
 
 
+def _in_hindsight(planned: PlannedEpisode, moment: Moment) -> PlannedEpisode:
+    """What opens now, of facts that were all known before, is known since what made it so: a late A06, a corrected class."""
+    before = moment.news.before.get(planned.visit_id)
+    if before is None or planned.learned_at > before or planned.opens_at:
+        return planned
+    deadlines = tuple(
+        replace(deadline, learned_at=max(deadline.learned_at, moment.arrival))
+        for deadline in planned.deadlines
+    )
+    return replace(planned, learned_at=moment.arrival, deadlines=deadlines)
+
+
 def _notices(old: tuple[Notice, ...], new: tuple[Notice, ...], moment: Moment) -> tuple[Notice, ...]:
     """Say of those that ended by themselves when that came to light, once."""
     if not new:
@@ -212,11 +228,16 @@ def _taken_back(old: PlannedReadmission | None, new: PlannedReadmission | None) 
 
 
 def _readmission(
-    old: PlannedReadmission | None, new: PlannedReadmission | None, moment: Moment
+    row: EpisodeRow | None, new: PlannedReadmission | None, moment: Moment
 ) -> PlannedReadmission | None:
     """Keep when it was known for as long as what a person hears of it stays the same."""
-    if old is None or new is None or old.visit_id != new.visit_id:
+    old = row.readmission if row else None
+    if new is None or row is None:
         return new
+    if old is None or old.visit_id != new.visit_id:
+        # Where both stays were known, a merge made them one person's, or a correction took away what lay between.
+        told = moment.news.told
+        return new if row.visit_id in told or new.visit_id in told else replace(new, known_at=moment.arrival)
     if old.notice == new.notice:
         return replace(new, known_at=old.known_at)
     return new if new.known_at > old.known_at else replace(new, known_at=moment.arrival)

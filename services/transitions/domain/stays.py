@@ -1,9 +1,11 @@
 """From a visit as admissions tells it to a stay: only what follow-up depends on."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from uuid import UUID
 
 from schemas.encounters import EncounterEvent, Visit
-from services.transitions.domain.model import Diagnosis, Move, Stay
+from services.transitions.domain.model import Diagnosis, Move, News, Stay
 
 
 def stay_of(event: EncounterEvent) -> Stay:
@@ -67,6 +69,18 @@ def stay_of(event: EncounterEvent) -> Stay:
         ),
         aliases=tuple(one.id for one in patient.identifiers if one.id != patient.number),
     )
+
+
+def news_of(stays: Sequence[Stay], before: Mapping[UUID, datetime | None]) -> News:
+    """What these stays tell to whoever knew of them what had arrived by `before`."""
+    known = {stay.visit_id: at for stay in stays if (at := before.get(stay.visit_id))}
+    told = (
+        stay.visit_id
+        for stay in stays
+        if stay.visit_id not in known
+        or any(at and at > known[stay.visit_id] for at in (stay.admit_learned_at, stay.discharge_learned_at))
+    )
+    return News(frozenset(told), known)
 
 
 def _age(born: date | None, at: datetime | None) -> int | None:

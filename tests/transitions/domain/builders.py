@@ -12,11 +12,13 @@ from schemas.reference.dispositions import dispositions
 from schemas.reference.facilities import Facilities, Facility
 from services.transitions.domain import fire
 from services.transitions.domain.model import (
+    NO_NEWS,
     DeadlineRow,
     Deed,
     Diagnosis,
     EpisodeRow,
     Move,
+    News,
     Plan,
     PlannedDeadline,
     PlannedEpisode,
@@ -25,6 +27,7 @@ from services.transitions.domain.model import (
 from services.transitions.domain.plan import plan
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.reconcile import Changes, reconcile, timers
+from services.transitions.domain.stays import news_of
 from services.transitions.protocol import load_protocol
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -210,17 +213,26 @@ class Story:
         self.replan_at: datetime | None = None
         self.arrival = datetime(2000, 1, 1, tzinfo=UTC)
         self.last = Changes((), (), (), None)
+        self.news = NO_NEWS
 
     def hears(self, at: str | datetime, *facts: Stay | Deed) -> "Story":
         """Facts that arrive at one instant; a stay replaces what was known of that visit."""
         now = ny(at) if isinstance(at, str) else at
         self._run(now, inclusive=False)
-        for fact in facts:
-            if isinstance(fact, Stay):
-                self.stays[fact.visit_id] = fact
-            else:
-                self.deeds[fact.action_id] = fact
-        self.arrival = now
+        stays = [fact for fact in facts if isinstance(fact, Stay)]
+        news = news_of(stays, {name: stay.learned_at for name, stay in self.stays.items()})
+        self.stays |= {stay.visit_id: stay for stay in stays}
+        self.deeds |= {fact.action_id: fact for fact in facts if isinstance(fact, Deed)}
+        return self._learns(now, news)
+
+    def merges(self, at: str, *stays: Stay) -> "Story":
+        """What was known of another record turns out to be of this patient."""
+        self._run(ny(at), inclusive=False)
+        self.stays |= {stay.visit_id: stay for stay in stays}
+        return self._learns(ny(at), NO_NEWS)
+
+    def _learns(self, now: datetime, news: News) -> "Story":
+        self.arrival, self.news = now, news
         self._reconcile(now)
         return self
 
@@ -228,9 +240,7 @@ class Story:
         """An action is withdrawn."""
         self._run(ny(at), inclusive=False)
         del self.deeds[deed.action_id]
-        self.arrival = ny(at)
-        self._reconcile(self.arrival)
-        return self
+        return self._learns(ny(at), NO_NEWS)
 
     def until(self, at: str | datetime) -> "Story":
         """Read the story at this instant; what is due exactly then has fired."""
@@ -251,6 +261,7 @@ class Story:
             patient_id=PATIENT,
             as_of=now,
             arrival=self.arrival,
+            news=self.news,
         )
         self.rows, self.replan_at = self.last.rows, self.last.replan_at
 

@@ -1,6 +1,7 @@
 """Handoffs between units and facilities: who took over what, and what leaving does to a handoff nobody took."""
 
 import pytest
+from msgspec.structs import replace
 
 from services.transitions.domain.model import Deed, Plan
 from tests.transitions.domain.builders import (
@@ -10,6 +11,7 @@ from tests.transitions.domain.builders import (
     a_stay,
     a_waiver,
     an_ack,
+    an_emergency_visit,
     deadline,
     episode,
     ny,
@@ -250,3 +252,30 @@ def test_what_lies_ahead_has_not_ended_anything_yet() -> None:
         "missed",
         False,
     )
+
+
+# --- true only in hindsight -----------------------------------------------------------------------------------
+
+
+def test_a_move_that_a_late_admission_makes_a_handoff_is_known_late() -> None:
+    """Given an emergency visit that moved at ten, when at two the A06 of nine arrives, then its handoff is work, no page."""
+    before = an_emergency_visit("V1", arrived="2026-01-06 07:00")
+    before = replace(before, learned_at=ny("2026-01-06 10:00"))
+    moves = (a_move("2026-01-06 10:00"),)
+    after = a_stay(admitted="2026-01-06 09:00", moves=moves, learned_at=ny("2026-01-06 14:00"))
+    story = Story().hears("2026-01-06 10:00", before).hears("2026-01-06 14:00", after)
+    handoff = story.deadline("handoff_ack_unit")
+    assert (handoff.status, handoff.owed, handoff.late_known) == ("missed", True, True)
+    assert handoff.learned_at == ny("2026-01-06 14:00")
+
+
+def test_a_discharge_that_a_late_admission_makes_one_is_known_late() -> None:
+    """Given an emergency visit that went home on Friday, when an A06 is entered on Tuesday, then the call is work, no page."""
+    before = an_emergency_visit("V1", arrived="2026-01-09 07:00", discharged="2026-01-09 15:00")
+    after = a_stay(
+        admitted="2026-01-09 09:00", discharged="2026-01-09 15:00", learned_at=ny("2026-01-13 10:00")
+    )
+    story = Story().hears("2026-01-09 15:00", before).hears("2026-01-13 10:00", after)
+    call, contact = story.deadline("call_72h"), story.deadline("tcm_contact")
+    assert (call.status, call.late_known) == ("missed", True)
+    assert (contact.status, contact.late_known) == ("pending", False)

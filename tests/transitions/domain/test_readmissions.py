@@ -285,6 +285,35 @@ def test_an_emergency_visit_under_its_own_number_joins_the_stay(
 # --- when it never was ----------------------------------------------------------------------------------------
 
 
+def test_a_readmission_that_a_merge_brings_to_light_is_known_since_the_merge() -> None:
+    """Given an admission under another record, when that is merged in a week later, then it is known since then."""
+    index = a_stay(discharged="2026-01-09 15:00")
+    back = a_stay("V2", admitted="2026-01-20 09:00")
+    story = Story().hears("2026-01-09 15:00", index).merges("2026-01-27 10:00", back)
+    found = story.row().readmission
+    assert found is not None
+    assert (found.at, found.known_at) == (ny("2026-01-20 09:00"), ny("2026-01-27 10:00"))
+    later = story.hears("2026-01-28 10:00", replace(back, learned_at=ny("2026-01-28 10:00"))).row()
+    assert later.readmission == found
+
+
+def test_a_readmission_that_a_cancelled_stay_had_hidden_is_known_since_the_cancel() -> None:
+    """Given a stay between, when it turns out never to have been, then the return counts against the first from then on."""
+    index = a_stay(discharged="2026-01-09 15:00")
+    between = a_stay("V2", admitted="2026-01-12 09:00", discharged="2026-01-14 12:00")
+    back = a_stay("V3", admitted="2026-01-20 09:00")
+    story = (
+        Story()
+        .hears("2026-01-09 15:00", index)
+        .hears("2026-01-14 12:00", between)
+        .hears("2026-01-20 09:00", back)
+        .hears("2026-01-21 08:00", replace(between, state="cancelled", learned_at=ny("2026-01-21 08:00")))
+    )
+    found = story.row().readmission
+    assert found is not None
+    assert (found.visit_id, found.known_at) == (back.visit_id, ny("2026-01-21 08:00"))
+
+
 def test_a_cancelled_admission_gives_everything_back() -> None:
     """The old due instants; what is past by then is known late and pages nobody."""
     story = Story().hears("2026-01-09 15:00", HOME).hears("2026-01-11 09:00", arrives("2026-01-11 09:00"))
