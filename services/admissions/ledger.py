@@ -55,8 +55,8 @@ class Sheaf(msgspec.Struct, frozen=True):
 async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: Seen | None = None) -> int:
     """Bring identities, persons and visits up to date with these (already stored) events.
 
-    Gives the number of visits that changed. The transaction holds `held`. With `seen`, visits of which nothing new is
-    told are passed over.
+    Gives the number of visits that changed. The transaction holds `held`. With `seen`, long visits are
+    not read again.
     """
     newest = max(kept, key=lambda one: one.event.received_at).event
     at, cause = newest.received_at, newest.trigger
@@ -74,35 +74,40 @@ async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: S
         members = await store.members(db, held.patients | anew)
     changed = await people.tell(db, members, said, anew) | renumbered
     by_id = {one.patient_id: one for one in members}
-    if seen is not None and not (held.tied or moves):
-        held = msgspec.structs.replace(held, roots=held.roots - await seen.echoes(db, kept, feeds.by_name))
-    written = await _visits(db, held, by_id, feeds, seen)
+    written = await _visits(db, kept, held, by_id, feeds, seen)
     if changed:
         await store.touch_visits(db, changed, at, cause, [row.visit_id for row in written])
     return len(written)
 
 
 async def _visits(
-    db: Db, held: Held, members: dict[UUID, Member], feeds: Feeds, seen: Seen | None
+    db: Db, kept: Sequence[Kept], held: Held, members: dict[UUID, Member], feeds: Feeds, seen: Seen | None
 ) -> list[VisitRow]:
     """Fold every visit number concerned, and write the visits that differ from what stands."""
     if not held.roots:
         return []
-    events = await store.events_of_roots(db, held.roots)
+    alone = None if held.tied or held.moves else seen
+    recalled = await alone.recall(db, kept, feeds.by_name) if alone is not None else {}
+    events: dict[UUID, Sequence[Told]] = recalled | await store.events_of_roots(
+        db, held.roots - recalled.keys()
+    )
     stand = await store.visits_of_roots(db, held.roots)
     moves = await _moves(db, events) if held.moves else {}
     rows = []
     for sheaf in await _sheaves(db, held, events):
-        told = [each for root_id in sheaf.members for each in events.get(root_id, ())]
-        reporter = reported_by(told, of_accounts(moves, told)) if told else None
+        told: Sequence[Told] = [each for root_id in sheaf.members for each in events.get(root_id, ())]
+        if not told:
+            continue
+        profile = feeds.by_name.get(told[0][1].feed) or feeds.by_name[DEFAULT]
+        if alone is not None and sheaf.owner not in recalled:
+            told = alone.read(sheaf.owner, told, profile)
+            events[sheaf.owner] = told
+        reporter = reported_by(told, of_accounts(moves, told))
         if reporter is None:
             continue
         if reporter not in members:
             raise SetGrewError({reporter})
         own = [event for _, event in told]
-        profile = feeds.by_name.get(own[0].feed) or feeds.by_name[DEFAULT]
-        if seen is not None and not held.tied:
-            seen.folded(sheaf.owner, own, profile)
         patient_id = members[reporter].survivor_id
         for root_id, visits, into in described(sheaf, events, own, profile):
             while (ghost := stand.get((root_id, len(visits)))) is not None:

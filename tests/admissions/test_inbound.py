@@ -270,8 +270,8 @@ async def test_the_line_stands_while_almost_everything_is_refused(service: Servi
 
 
 async def test_a_storm_of_updates_ends_as_if_each_were_folded(service: Service) -> None:
-    """Given hundreds of updates that say the same, with news, a late message and another replica's in between; then the rows
-    are those of one fold of everything, and no update of the storm raised a revision.
+    """Given hundreds of updates that say the same or move a patient to and fro, with news, a late message and another
+    replica's in between; then the rows are those of one fold of everything, and what says the same raises no revision.
     """
 
     def told(n: int, **fields: str) -> bytes:
@@ -303,7 +303,8 @@ async def test_a_storm_of_updates_ends_as_if_each_were_folded(service: Service) 
     await send(ours, told(251))
     await send(ours, told(252), HISTORY[1], told(253))
     await send(ours, told(254, disposition="06"), told(255))
-    await send(ours, *(told(n) for n in range(256, 300)))
+    for first in range(256, 300, 11):
+        await send(ours, *(told(n, unit=("4W", "ICU")[n % 2]) for n in range(first, first + 11)))
     found = await rows(service)
 
     assert await refold(service.pool, Feeds.load()) == 0

@@ -1,0 +1,217 @@
+"""Updates that the next one overwrites can be left out: what the fold makes of a visit is the same."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from services.admissions.domain.feed import FeedProfile
+from services.admissions.domain.fold import fold
+from services.admissions.domain.joins import reported_by
+from services.admissions.domain.model import AdtEvent, PatientKey
+from services.admissions.domain.sources import sources
+from services.admissions.domain.superseded import Essence, essence, extended
+from tests.admissions.domain.builders import M1, M2, PROFILE, an_event, on
+from tests.admissions.domain.histories import INSTANTS, LONG, histories
+
+Told = tuple[PatientKey | None, AdtEvent]
+
+A01 = an_event("A01", "05 08:30", pv1_3="4W")
+WINDOW = PROFILE.dup_window
+
+
+def told(events: Sequence[AdtEvent]) -> list[Told]:
+    return [(event.patient, event) for event in events]
+
+
+def updates(count: int, day: int = 6, **fields: Any) -> list[AdtEvent]:
+    """So many updates, a minute apart, each with another attending physician."""
+    return [
+        an_event("A08", f"{day:02} {8 + n // 60:02}:{n % 60:02}", pv1_3="4W", attending=f"DR{n}", **fields)
+        for n in range(count)
+    ]
+
+
+def left(found: Essence[PatientKey | None]) -> list[str]:
+    return [event.control_id for _, event in found.told]
+
+
+def test_of_a_storm_the_first_and_the_last_are_kept() -> None:
+    """Given an admission and 300 updates that differ in the physician; then three events are left of 301."""
+    events = [A01, *updates(300)]
+    found = essence(told(events), WINDOW)
+    assert left(found) == [A01.control_id, events[1].control_id, events[-1].control_id]
+    assert found.count == 301
+
+
+def test_a_storm_that_goes_on() -> None:
+    """Given the essence of a storm; then more of it is taken without the rest, and it stays as small."""
+    events = updates(400)
+    known = essence(told([A01, *events[:200]]), WINDOW)
+    after = extended(known, told(events[200:]), WINDOW)
+    assert after is not None
+    assert (after.count, len(after.told)) == (401, 3)
+    assert fold((event for _, event in after.told), PROFILE) == fold([A01, *events], PROFILE)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"pv1_2": "O"},
+        {"pv1_36": "01"},
+        {"pv1_44": "05 09:00"},
+        {"pv1_45": "06 08:00"},
+        {"stated": "06 07:00"},
+        {"patient": M2},
+        {"trigger": "A02"},
+        {"attending": None},
+    ],
+)
+def test_what_says_something_that_lasts_stays(what: dict[str, Any]) -> None:
+    """Given an update among others that says another class, disposition, time, patient …; then it is kept."""
+    events = updates(9)
+    trigger = str(what.pop("trigger", "A08"))
+    given_attending = what if "attending" in what else {"attending": "EVE", **what}
+    events[4] = an_event(trigger, "06 08:04", pv1_3="4W", **given_attending)
+    found = essence(told([A01, *events]), WINDOW)
+    assert (events[4].control_id in left(found)) == ("attending" not in what)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        an_event("A02", "06 12:00", pv1_3="ICU"),
+        an_event("A08", "06 08:02", recorded="06 12:00", stated="06 08:02"),
+        an_event("A08", "06 08:02"),
+        structs.replace(updates(3)[1], control_id="again"),
+    ],
+    ids=["another kind", "said of before", "older", "sent again"],
+)
+def test_what_may_need_the_rest_asks_for_it(late: AdtEvent) -> None:
+    """Given the essence of a storm; then anything but a further update of now makes the visit be read again."""
+    events = updates(5)
+    late = structs.replace(late, received_at=on("07 08:00"))
+    if late.control_id == "again":
+        late = structs.replace(late, fingerprint=events[2].fingerprint)
+    assert extended(essence(told([A01, *events]), WINDOW), told([late]), WINDOW) is None
+
+
+def test_a_short_history_takes_anything() -> None:
+    """Given an essence that left nothing out; then an older message is folded with the rest."""
+    known = essence(told([A01]), WINDOW)
+    assert extended(known, told([an_event("A04", "05 07:00")]), WINDOW) is not None
+
+
+def test_repetitions_are_left_out() -> None:
+    """Given two updates sent in turn again and again by a feed without EVN-2; then two of each are left at most."""
+    first, second = updates(2)
+    storm = [
+        structs.replace(
+            (first, second)[n % 2],
+            event_id=f"{n:032}",
+            control_id=f"r{n}",
+            recorded_at=on("06 10:00") + timedelta(minutes=n),
+            occurred_at=on("06 10:00") + timedelta(minutes=n),
+            created_at=on("06 10:00") + timedelta(minutes=n),
+            received_at=on("06 10:01") + timedelta(minutes=n),
+        )
+        for n in range(100)
+    ]
+    known = essence(told([A01, *storm[:50]]), WINDOW)
+    after = extended(known, told(storm[50:]), WINDOW)
+    assert after is not None
+    assert len(after.told) <= 5
+    assert fold((event for _, event in after.told), PROFILE) == fold([A01, *storm], PROFILE)
+
+
+@st.composite
+def storms(draw: st.DrawFn, *, after: str, max_size: int = 12) -> list[AdtEvent]:
+    """Updates close to each other that mostly say the same, some of them repetitions, some at one instant."""
+    at = on(after)
+    odd = draw(st.sampled_from([0, 0, 1, 3]))
+    found: list[AdtEvent] = []
+    same = {
+        "pv1_2": draw(st.sampled_from(["I", "E"])),
+        "pv1_44": draw(st.sampled_from([*INSTANTS, None])),
+        "pv1_45": draw(st.sampled_from([*INSTANTS, None])),
+        "pv1_36": draw(st.sampled_from(["01", None])),
+    }
+    for _ in range(draw(st.integers(0, max_size))):
+        fields: dict[str, Any] = dict(same)
+        if draw(st.integers(0, 9)) < odd:
+            fields["pv1_2"] = draw(st.sampled_from(["I", "E", "O", "U"]))
+            fields["pv1_45"] = draw(st.sampled_from([*INSTANTS, None]))
+        event = an_event(
+            "A08",
+            "05 08:00",
+            pv1_3=draw(st.sampled_from(["4W", "ICU", "ICU^2^^HOSPB"])),
+            attending=draw(st.sampled_from(["ANN", "BOB"])),
+            patient=draw(st.sampled_from([M1] * 9 + [M2])),
+            **fields,
+        )
+        at += timedelta(minutes=draw(st.sampled_from([0, 1, 30])))
+        event = structs.replace(
+            event, recorded_at=at, occurred_at=at, created_at=at, received_at=at.replace(minute=0, second=0)
+        )
+        if found and draw(st.integers(0, 9)) < odd:
+            event = structs.replace(event, fingerprint=draw(st.sampled_from(found)).fingerprint)
+        found.append(event)
+    return found
+
+
+def outcome(events: Sequence[Told], profile: FeedProfile) -> object:
+    """All that admissions makes of the events of a visit number."""
+    own = [event for _, event in events]
+    newest = max(own, key=lambda event: (event.received_at, event.event_id))
+    visits = fold(own, profile)
+    return (
+        visits,
+        [sources(visit, own) for visit in visits],
+        reported_by(events),
+        newest.received_at,
+        newest.trigger,
+    )
+
+
+PROFILES = st.sampled_from(
+    [PROFILE, FeedProfile(feed="HOSPA", null_discharge_undoes=False, a08_implies_discharge=False)]
+)
+
+
+@settings(max_examples=20000 if LONG else 60, deadline=None)
+@given(
+    histories(max_size=7),
+    storms(after="05 08:30"),
+    storms(after="05 11:30"),
+    st.lists(storms(after="05 14:00"), max_size=2),
+    PROFILES,
+    st.randoms(use_true_random=False),
+)
+def test_the_visit_is_that_of_all_its_events(
+    events: list[AdtEvent],
+    storm: list[AdtEvent],
+    another: list[AdtEvent],
+    more: list[list[AdtEvent]],
+    profile: FeedProfile,
+    dice: random.Random,
+) -> None:
+    """Whatever the history, the storms in it and after it, and the order in which they came."""
+    whole = told([*events, *storm, *another])
+    dice.shuffle(whole)
+    cuts = sorted({0, len(whole), *(dice.randrange(len(whole) + 1) for _ in range(3))})
+    batches = [whole[first:last] for first, last in pairwise(cuts)]
+    batches += [told(batch) for batch in more if batch]
+    read: list[Told] = []
+    known: Essence[PatientKey | None] | None = None
+    for batch in batches:
+        read += batch
+        known = extended(known, batch, profile.dup_window) if known is not None else None
+        known = known or essence(read, profile.dup_window)
+        assert known.count == len(read)
+        assert outcome(known.told, profile) == outcome(read, profile)
