@@ -130,13 +130,16 @@ def _rate(read: Callable[[bytes], object], messages: list[bytes]) -> float:
 
 
 def run() -> dict[str, Any]:
-    """Both readers take turns; the best round of each counts. Clinicians and beds recur, patients do not."""
+    """Both readers take turns; the best round of each counts. Clinicians and beds recur, patients do not.
+
+    Each round reads new messages: what was read of a segment is kept, and would be found again.
+    """
     rng = random.Random(SEED)
-    messages = [a_message(number, rng).encode() for number in range(MESSAGES)]
-    size = sum(map(len, messages)) / len(messages)
-    _rate(_ours, messages)
-    rounds = [(_rate(_ours, messages), _rate(read_with_python_hl7, messages[:400])) for _ in range(5)]
-    ours, theirs = max(ours for ours, _ in rounds), max(theirs for _, theirs in rounds)
+    warm, *rounds = [[a_message(number, rng).encode() for number in range(MESSAGES)] for _ in range(6)]
+    size = sum(map(len, warm)) / len(warm)
+    _rate(_ours, warm)
+    rates = [(_rate(_ours, messages), _rate(read_with_python_hl7, messages[:400])) for messages in rounds]
+    ours, theirs = max(ours for ours, _ in rates), max(theirs for _, theirs in rates)
     return {
         "bench": "parse",
         "value": round(ours),

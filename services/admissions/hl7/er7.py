@@ -1,7 +1,7 @@
 """ER7, the vertical-bar encoding of HL7 v2: from bytes to segments; knows no event and no patient."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from services.admissions.domain.model import Rejection
@@ -64,7 +64,7 @@ class Message:
         return self.dialect.fields(lines[0]) if lines else None
 
 
-def by_name(lines: list[str], separator: str) -> Segments:
+def by_name(lines: Iterable[str], separator: str) -> Segments:
     """Segments under their names, each list in the order of the message."""
     segments: Segments = {}
     for line in lines:

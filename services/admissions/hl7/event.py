@@ -1,7 +1,8 @@
 """From the segments of one patient in one ADT message to the canonical event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Struct, structs
@@ -17,7 +18,7 @@ from services.admissions.domain.model import (
     VisitKey,
 )
 from services.admissions.hl7 import er7, moments, person, visit
-from services.admissions.hl7.datatypes import person_name, place, written
+from services.admissions.hl7.datatypes import person_name, written
 from services.admissions.hl7.dialect import Dialect
 from services.admissions.hl7.disposition import STILL_PATIENT
 from services.admissions.hl7.er7 import Segments
@@ -33,7 +34,23 @@ _NO_PATIENT = Rejection(
 )
 
 _NO_FIELDS = [""] * 64
-_NOBODY = Demographics()
+_PERSONAL = ("PID", "PD1", "NK1", "ROL", "PRT")
+
+
+class _Personal(Struct, frozen=True, gc=False):
+    """What is read of the segments about the person: `died` is PID-29 as written, `flags` what could not be read."""
+
+    patient: PatientKey | None = None
+    identifiers: tuple[PatientKey, ...] = ()
+    enterprise: PatientKey | None = None
+    account: VisitKey | None = None
+    said: Demographics = Demographics()
+    died: str = ""
+    test: bool = False
+    flags: Sequence[str] = ()
+
+
+_NOBODY = _Personal()
 
 
 class _Who(Struct, gc=False):
@@ -43,10 +60,10 @@ class _Who(Struct, gc=False):
     identifiers: tuple[PatientKey, ...]
     visit: VisitKey | None
     account: VisitKey | None
-    prior_patient: PatientKey | None
-    prior_account: VisitKey | None
-    prior_visit: VisitKey | None
     enterprise: PatientKey | None = None
+    prior_patient: PatientKey | None = None
+    prior_account: VisitKey | None = None
+    prior_visit: VisitKey | None = None
 
 
 class _Facts(Struct, gc=False):
@@ -73,41 +90,47 @@ def build(
     received_at: datetime,
 ) -> AdtEvent | Rejection:
     """One event; a Rejection where no patient can be named and the event is about one."""
-    dialect, trigger = message.dialect, header.trigger
-    pid = dialect.fields(segments["PID"][0]) if "PID" in segments else _NO_FIELDS
-    pv1 = dialect.fields(segments["PV1"][0]) if "PV1" in segments else _NO_FIELDS
-    who = _who(pid, pv1, segments, Identifiers(dialect, rules.identifiers, header.facility), trigger)
+    dialect, trigger, sender = message.dialect, header.trigger, header.facility
+    may_null = trigger in MAY_NULL
+    whose, stay, number = _NOBODY, None, None
+    if "PID" in segments:
+        lines = tuple([line for name in _PERSONAL if name in segments for line in segments[name]])
+        whose = _personal(lines, dialect, rules, sender)
+    if "PV1" in segments:
+        stay, number = _visit(segments["PV1"][0], dialect, rules, sender)
+    who = _Who(whose.patient, whose.identifiers, number or whose.account, whose.account, whose.enterprise)
+    if "MRG" in segments or trigger in LINKS:
+        _add_prior(who, segments, Identifiers(dialect, rules.identifiers, sender), trigger)
+        if trigger == "A45" and not (stay and stay.number):
+            who.visit = who.prior_visit
     if who.patient is None and trigger in TYPES and trigger not in NEEDS_NO_PATIENT:
-        return _NO_PID if pid is _NO_FIELDS else _NO_PATIENT
-    facility = _facility(pv1, header, dialect)
+        return _NO_PATIENT if "PID" in segments else _NO_PID
+    facility = (stay.facility if stay else "") or _organisation(header, dialect)
     times = Times(rules.zone or zone_of(facility), dialect.component, [*message.flags])
     when = moments.read(header, times, rules, received_at)
-    may_null = trigger in MAY_NULL
     stated = visit.NOTHING
-    if pv1 is not _NO_FIELDS:
-        stated = visit.read(pv1, dialect, times, rules.visits, may_null=may_null)
+    if stay is not None:
+        stated = visit.stated(stay, times, may_null=may_null)
         when.occurred_at = moments.occurred(trigger, stated, when)
     if moments.implausible(when, stated):
         times.flag(moments.IMPLAUSIBLE)
-    test, said = header.test, _NOBODY
-    if pid is not _NO_FIELDS:
-        name = person_name(pid[5], dialect)
-        said = person.read(pid, segments, dialect, times, name, may_null=may_null)
-        test = test or _is_test_name(name, rules)
-        if who.enterprise is not None and person.is_placeholder(name, said.birth_date):
-            who.enterprise = None
+    said = whose.said
+    if whose.died or said.dead is None:
+        said = _with_death(whose, times, may_null=may_null)
+    for word in whose.flags:
+        times.flag(word)
     facts = _Facts(
         facility=facility,
         who=who,
         when=when,
         stated=stated,
         person=said,
-        diagnoses=visit.diagnoses(segments["DG1"], dialect) if "DG1" in segments else (),
+        diagnoses=visit.diagnoses(tuple(segments["DG1"]), dialect) if "DG1" in segments else (),
         expected_return_at=visit.expected_return(segments["PV2"], dialect, times)
         if "PV2" in segments
         else UNSET,
-        test=test,
-        has_pv1=pv1 is not _NO_FIELDS,
+        test=header.test or whose.test,
+        has_pv1=stay is not None,
         flags=times.flags,
     )
     if trigger == "A03" and rules.profile.loa_as_a03 and _is_leave(stated):
@@ -163,33 +186,57 @@ def _event(
     )
 
 
-def _facility(pv1: list[str], header: Header, dialect: Dialect) -> str:
-    """PV1-3.4, else PV1-39, else EVN-7, else MSH-4: one sender may speak for many hospitals."""
-    if pv1[3] and (location := place(pv1[3], dialect)) is not None and location.facility:
-        return location.facility
-    if pv1[39] and (name := dialect.value(pv1[39])):
-        return name
+# A hospital sends the same PID, NK1 and PV1 with nearly every message of a visit; each is read once.
+@lru_cache(maxsize=4096)
+def _personal(lines: tuple[str, ...], dialect: Dialect, rules: FeedRules, sender: str) -> _Personal:
+    segments = er7.by_name(lines, dialect.field)
+    pid, ids = dialect.fields(segments["PID"][0]), Identifiers(dialect, rules.identifiers, sender)
+    patient, identifiers = ids.patient(pid[2], pid[3])
+    name = person_name(pid[5], dialect)
+    said, flags = person.read(pid, segments, dialect, name)
+    nobody = person.is_placeholder(name, said.birth_date)
+    return _Personal(
+        patient=patient,
+        identifiers=identifiers,
+        enterprise=None if nobody else ids.enterprise(patient, identifiers),
+        account=ids.visit(pid[18]),
+        said=said,
+        died=pid[29],
+        test=_is_test_name(name, rules),
+        flags=flags,
+    )
+
+
+def _with_death(whose: _Personal, times: Times, *, may_null: bool) -> Demographics:
+    death_at = times.read(whose.died, "PID-29") if whose.died else UNSET
+    said = structs.replace(whose.said, death_at=death_at)
+    if may_null:
+        return said
+    return structs.replace(said, death_at=death_at or UNSET, dead=UNSET if said.dead is None else said.dead)
+
+
+@lru_cache(maxsize=4096)
+def _visit(line: str, dialect: Dialect, rules: FeedRules, sender: str) -> tuple[visit.Pv1, VisitKey | None]:
+    found = visit.read(dialect.fields(line), dialect, rules.visits)
+    return found, Identifiers(dialect, rules.identifiers, sender).visit(found.number)
+
+
+def _organisation(header: Header, dialect: Dialect) -> str:
+    """EVN-7, else MSH-4: one sender may speak for many hospitals."""
     return (dialect.organisation(header.event_type[7]) if header.event_type[7] else "") or header.facility
 
 
-def _who(pid: list[str], pv1: list[str], segments: Segments, ids: Identifiers, trigger: str) -> _Who:
-    patient, identifiers = ids.patient(pid[2], pid[3])
-    account = ids.visit(pid[18])
-    who = _Who(patient, identifiers, ids.visit(pv1[19]) or account, account, None, None, None)
-    who.enterprise = ids.enterprise(patient, identifiers)
+def _add_prior(who: _Who, segments: Segments, ids: Identifiers, trigger: str) -> None:
     if "MRG" in segments:
         mrg = ids.dialect.fields(segments["MRG"][0])
         # A06 and A07 carry MRG too, for the account that changes with the class, and merge nobody.
-        who.prior_patient = ids.prior(mrg[1], patient) if trigger in GROUPED or trigger in LINKS else None
+        who.prior_patient = ids.prior(mrg[1], who.patient) if trigger in GROUPED or trigger in LINKS else None
         who.prior_account = ids.visit(mrg[3])
         # MRG-6, the alternate visit, is all some senders of A45 fill; their PID-18 is where the visit goes.
         who.prior_visit = ids.visit(mrg[5] or (mrg[6] if trigger == "A45" else ""))
-        if trigger == "A45" and not pv1[19]:
-            who.visit = who.prior_visit
-    elif trigger in LINKS and len(segments.get("PID", ())) > 1:
+    elif len(segments.get("PID", ())) > 1:
         other = ids.dialect.fields(segments["PID"][1])
         who.prior_patient = ids.patient(other[2], other[3])[0]
-    return who
 
 
 def _is_leave(stated: visit.Stated) -> bool:

@@ -8,7 +8,6 @@ from services.admissions.domain.model import Demographics, NextOfKin, Phone, Tex
 from services.admissions.hl7.datatypes import clinician, person_name, phones, written
 from services.admissions.hl7.dialect import Dialect
 from services.admissions.hl7.er7 import Segments
-from services.admissions.hl7.times import Times
 
 _DEAD = frozenset({"Y", "YES", "TRUE", "1", "D", "DEAD", "DECEASED", "EXPIRED", "DIED"})
 _ALIVE = frozenset({"N", "NO", "FALSE", "0", "A", "ALIVE", "LIVING"})
@@ -19,31 +18,25 @@ _NOBODYS_BIRTHDAY = date(1900, 1, 1)
 
 
 def read(
-    pid: list[str],
-    segments: Segments,
-    dialect: Dialect,
-    times: Times,
-    name: tuple[str, str],
-    *,
-    may_null: bool,
-) -> Demographics:
-    """Demographics by chapter 3: empty keeps, null deletes, lists replace lists."""
-    death_at = times.read(pid[29], "PID-29") if pid[29] else UNSET
-    dead = _dead(pid[29], pid[30], dialect, times) if pid[29] or pid[30] else UNSET
-    if not may_null:
-        death_at = death_at or UNSET
-        dead = UNSET if dead is None else dead
-    return Demographics(
+    pid: list[str], segments: Segments, dialect: Dialect, name: tuple[str, str]
+) -> tuple[Demographics, list[str]]:
+    """Demographics by chapter 3, without the time of death: empty keeps, null deletes, lists replace lists.
+
+    With them come words for what could not be read.
+    """
+    flags: list[str] = []
+    dead = _dead(pid[29], pid[30], dialect, flags) if pid[29] or pid[30] else UNSET
+    said = Demographics(
         name=written(*name) or (None if dialect.is_null(pid[5]) else UNSET),
-        birth_date=_birth_date(pid[7], dialect, times),
+        birth_date=_birth_date(pid[7], dialect, flags),
         sex=dialect.coded(pid[8]),
         language=_language(pid[15], dialect),
         telecom=_telecom(pid, dialect),
         caregivers=_caregivers(segments["NK1"], dialect) if "NK1" in segments else UNSET,
         primary_care_provider=_primary_care(segments, dialect),
-        death_at=death_at,
         dead=dead,
     )
+    return said, flags
 
 
 def is_placeholder(name: tuple[str, str], birth_date: date | None | UnsetType) -> bool:
@@ -52,7 +45,7 @@ def is_placeholder(name: tuple[str, str], birth_date: date | None | UnsetType) -
     return birth_date == _NOBODYS_BIRTHDAY or bool(words & _NOBODY)
 
 
-def _birth_date(field: str, dialect: Dialect, times: Times) -> date | None | UnsetType:
+def _birth_date(field: str, dialect: Dialect, flags: list[str]) -> date | None | UnsetType:
     """PID-7: its date as written; an offset or a zone never moves a birthday."""
     raw = dialect.coded(field)
     if not raw:
@@ -63,7 +56,7 @@ def _birth_date(field: str, dialect: Dialect, times: Times) -> date | None | Uns
             return date.fromisoformat(day)
     except ValueError:
         pass
-    times.flag("unreadable_time:PID-7")
+    flags.append("unreadable_time:PID-7")
     return UNSET
 
 
@@ -75,7 +68,7 @@ def _language(field: str, dialect: Dialect) -> Text:
     return stated
 
 
-def _dead(at: str, indicator: str, dialect: Dialect, times: Times) -> bool | None | UnsetType:
+def _dead(at: str, indicator: str, dialect: Dialect, flags: list[str]) -> bool | None | UnsetType:
     """PID-30, or a value in PID-29, which says the same without the indicator."""
     stated = dialect.coded(indicator)
     if isinstance(dialect.coded(at), str):
@@ -87,7 +80,7 @@ def _dead(at: str, indicator: str, dialect: Dialect, times: Times) -> bool | Non
         return True
     if word in _ALIVE:
         return False
-    times.flag("unreadable_code:PID-30")
+    flags.append("unreadable_code:PID-30")
     return UNSET
 
 

@@ -10,8 +10,8 @@ from services.admissions.domain.feed import FeedProfile
 from services.admissions.hl7 import identifiers, visit
 
 
-class FeedRules(Struct, frozen=True, gc=False):
-    """What one feed's messages are read by."""
+class FeedRules(Struct, frozen=True, gc=False, eq=False):
+    """What one feed's messages are read by. Two of them are never equal, so that what was read can be kept by them."""
 
     profile: FeedProfile
     zone: ZoneInfo | None

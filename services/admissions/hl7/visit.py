@@ -1,6 +1,9 @@
 """PV1, PV2 and DG1: what a message says of the visit."""
 
+from functools import lru_cache
+
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import DiagnosisEntry, DispositionCode, Place, Text, Time
@@ -41,7 +44,7 @@ def rules_of(profile: FeedProfile) -> VisitRules:
     )
 
 
-class Stated(Struct, gc=False):
+class Stated(Struct, frozen=True, gc=False):
     """What one PV1 states; everything UNSET where there is no PV1."""
 
     patient_class: Text = UNSET
@@ -60,29 +63,54 @@ class Stated(Struct, gc=False):
 NOTHING = Stated()
 
 
-def read(pv1: list[str], dialect: Dialect, times: Times, rules: VisitRules, *, may_null: bool) -> Stated:
-    """PV1 by the numbers of its fields. Nulls that could undo care count only where the event allows it."""
+class Pv1(Struct, frozen=True, gc=False):
+    """One PV1 with its times as written; `facility` is PV1-3.4, else PV1-39, `number` PV1-19."""
+
+    stated: Stated
+    facility: str
+    number: str
+    admitted: str
+    discharged: str
+
+
+def read(pv1: list[str], dialect: Dialect, rules: VisitRules) -> Pv1:
+    """PV1 by the numbers of its fields."""
     patient_class, observation = _class(pv1, dialect, rules)
-    discharge_at = times.read(_last(pv1[45], dialect), "PV1-45") if pv1[45] else UNSET
-    stated = disposition.read(pv1[36], dialect, rules.dispositions) if pv1[36] else UNSET
-    if stated == disposition.UNKNOWN:
+    location = place(pv1[3], dialect) if pv1[3] else None
+    return Pv1(
+        Stated(
+            patient_class=patient_class,
+            observation=observation,
+            admission_type=dialect.coded(pv1[4]),
+            admit_source=dialect.coded(pv1[14]),
+            hospital_service=dialect.coded(pv1[10]),
+            attending=_attending(pv1[7], dialect),
+            location=_place(pv1[3], dialect),
+            prior_location=_place(pv1[6], dialect),
+            disposition=disposition.read(pv1[36], dialect, rules.dispositions) if pv1[36] else UNSET,
+        ),
+        facility=(location.facility if location else None) or (dialect.value(pv1[39]) if pv1[39] else ""),
+        number=pv1[19],
+        admitted=pv1[44],
+        discharged=_last(pv1[45], dialect),
+    )
+
+
+def stated(pv1: Pv1, times: Times, *, may_null: bool) -> Stated:
+    """What it states, its times read. Nulls that could undo care count only where the event allows it."""
+    said = pv1.stated
+    discharge_at = times.read(pv1.discharged, "PV1-45") if pv1.discharged else UNSET
+    if said.disposition == disposition.UNKNOWN:
         times.flag(disposition.UNCONFIRMED)
-    if not may_null:
-        patient_class = patient_class or UNSET
-        discharge_at = discharge_at or UNSET
-        stated = stated or UNSET
-    return Stated(
-        patient_class=patient_class,
-        observation=observation,
-        admission_type=dialect.coded(pv1[4]),
-        admit_source=dialect.coded(pv1[14]),
-        hospital_service=dialect.coded(pv1[10]),
-        attending=_attending(pv1[7], dialect),
-        location=_place(pv1[3], dialect),
-        prior_location=_place(pv1[6], dialect),
-        admit_at=times.read(pv1[44], "PV1-44") if pv1[44] else UNSET,
-        discharge_at=discharge_at,
-        disposition=stated,
+    admit_at = times.read(pv1.admitted, "PV1-44") if pv1.admitted else UNSET
+    if may_null:
+        return replace(said, admit_at=admit_at, discharge_at=discharge_at)
+    return replace(
+        said,
+        patient_class=said.patient_class or UNSET,
+        admit_at=admit_at,
+        discharge_at=discharge_at or UNSET,
+        disposition=said.disposition or UNSET,
     )
 
 
@@ -126,7 +154,8 @@ def _place(field: str, dialect: Dialect) -> Place | None | UnsetType:
     return place(field, dialect) or (None if dialect.is_null(field) else UNSET)
 
 
-def diagnoses(lines: list[str], dialect: Dialect) -> tuple[DiagnosisEntry, ...]:
+@lru_cache(maxsize=4096)
+def diagnoses(lines: tuple[str, ...], dialect: Dialect) -> tuple[DiagnosisEntry, ...]:
     """DG1, each with a code: DG1-3, its system from DG1-3.3 or the older DG1-2."""
     found = []
     for line in lines:
