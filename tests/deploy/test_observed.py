@@ -19,7 +19,7 @@ from tests.deploy import compose
 DEPLOY = compose.ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "baton.rules.yml"
 CONFIG = DEPLOY / "prometheus" / "prometheus.yml"
-CASES = Path(__file__).with_name("rules.test.yml")
+CASES = sorted(Path(__file__).parent.glob("*.test.yml"))
 PROMTOOL = shutil.which("promtool")
 promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 
@@ -84,7 +84,10 @@ def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
 def test_every_alert_is_tested_both_ways() -> None:
     """The cases for promtool show each alert firing and silent."""
     cases = [
-        case for test in yaml.safe_load(CASES.read_text("utf-8"))["tests"] for case in test["alert_rule_test"]
+        case
+        for file in CASES
+        for test in yaml.safe_load(file.read_text("utf-8"))["tests"]
+        for case in test["alert_rule_test"]
     ]
     fires = {case["alertname"] for case in cases if case["exp_alerts"]}
     silent = {case["alertname"] for case in cases if not case["exp_alerts"]}
@@ -117,8 +120,8 @@ def test_the_configuration_is_valid() -> None:
 
 @promtool
 def test_the_rules_fire_when_they_should_and_only_then() -> None:
-    """The cases of rules.test.yml, played by promtool, end as they say."""
-    _check("test", "rules", CASES)
+    """The cases of *.test.yml, played by promtool, end as they say."""
+    _check("test", "rules", *CASES)
 
 
 @promtool
