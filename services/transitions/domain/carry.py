@@ -31,13 +31,23 @@ def voided(row: DeadlineRow, moment: Moment) -> DeadlineRow:
 
 
 def carried(
-    row: DeadlineRow | None, planned: PlannedDeadline, episode: str, moment: Moment, *, quiet: bool
+    row: DeadlineRow | None,
+    planned: PlannedDeadline,
+    episode: str,
+    moment: Moment,
+    *,
+    quiet: bool,
+    without_since: datetime | None = None,
 ) -> DeadlineRow:
-    """The next state of a deadline. `quiet`: once missed and over it is nobody's work again, whatever comes back."""
+    """The next state of a deadline. `quiet`: once missed and over it is nobody's work again, whatever comes back.
+
+    `without_since` is when its episode was learned, where that stood without it until now.
+    """
     status, settled_at = _status(row, planned, moment)
     owed = status in OWED and planned.owed
     generation = row.generation if row else 0
-    learned, known = planned.learned_at, planned.learned_at
+    learned = cause(planned.learned_at, without_since, moment) if without_since else planned.learned_at
+    known = learned
     if status in FIRED:
         known = max(planned.due_at, learned)
     elif status != "pending":

@@ -62,7 +62,7 @@ def plan_deadline(
         settled=_settled(due, done, waived, end, enough=enough),
         provisional=draft.opening.provisional,
         owed=not end and not waived,
-        warnings=owed.warnings(rule, start, due, tried=tried, booked=work.booked, page=draft.page),
+        warnings=owed.warnings(rule, start, due, tried=tried, bookings=work.bookings, page=draft.page),
         hold_until=draft.hold_until,
     )
 
@@ -121,7 +121,9 @@ def _due_with_visit(rule: WithVisit, start: Start, work: Work) -> tuple[datetime
     visited = _day_ends(work.visited.occurred_at, start) if work.visited else None
     due = visited or booked
     if due is None or due >= latest:
-        return latest, f"{because}, when the visit is due; {work.judged.because}", work.judged.learned_at
+        told_then = [deed.at for deed in (work.visited, work.booked) if deed]
+        learned = max((at for at in (work.judged.learned_at, *told_then) if at), default=None)
+        return latest, f"{because}, when the visit is due; {work.judged.because}", learned
     told = [deed.at for deed, end in ((work.visited, visited), (work.booked, booked)) if deed and end == due]
     day = calendar.say_day(calendar.local_date(due - _MOMENT, start.facility.tz))
     what = "the day of the visit" if visited else "the day for which the visit is booked"

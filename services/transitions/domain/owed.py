@@ -1,5 +1,6 @@
 """From a rule and a start to a due time, its derivation in words and its warnings; knows nothing of what was done."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import assert_never
 
@@ -58,25 +59,36 @@ def due_at(due: Elapsed | BusinessDays | DayEnds, start: Start) -> tuple[datetim
 
 
 def warnings(
-    rule: DeadlineRule, start: Start, due: datetime, *, tried: list[datetime], booked: Deed | None, page: bool
+    rule: DeadlineRule,
+    start: Start,
+    due: datetime,
+    *,
+    tried: list[datetime],
+    bookings: Sequence[Deed],
+    page: bool,
 ) -> tuple[WarningAt, ...]:
     """Every instant at which it is true that time is running out. One outside the deadline's span says nothing.
 
-    Without `page` none is louder than work for the list.
+    `bookings` are the appointments in the order they were told. Without `page` none is louder than work for the list.
     """
     if not rule.warnings:
         return ()
-    in_time = booked if booked and booked.occurs_at and booked.occurs_at < due else None
     found = []
     for warning in rule.warnings:
         at = _warns_at(warning, start, due)
         spared = (warning.unless_attempted and tried and tried[0] < at) or (
-            warning.unless_booked and in_time and in_time.at < at
+            warning.unless_booked and _booked(bookings, start, due, at)
         )
         if start.at < at < due and not spared:
             found.append(WarningAt(at, cap(warning.severity, page=page)))
     found.sort(key=lambda warning: warning.at)
     return tuple(found)
+
+
+def _booked(bookings: Sequence[Deed], start: Start, due: datetime, at: datetime) -> bool:
+    """Whether there was a date in time at that instant; whoever moved it later was not without one."""
+    last = next((deed for deed in reversed(bookings) if deed.at < at), None)
+    return last is not None and last.occurs_at is not None and start.at <= last.occurs_at < due
 
 
 def severity(rule: DeadlineRule, *, facility: Facility, unit: str | None, high_risk: bool, page: bool) -> str:

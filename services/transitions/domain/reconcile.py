@@ -158,7 +158,8 @@ def _episode(
         was = row.deadlines.get(deadline.kind) if row else None
         # A missed handoff that the patient left behind is not paged again when the leave is cancelled.
         quiet = planned.kind == "unit_handoff"
-        deadlines[deadline.kind] = carried(was, deadline, name, moment, quiet=quiet)
+        without = row.learned_at if row and standing and was is None else None
+        deadlines[deadline.kind] = carried(was, deadline, name, moment, quiet=quiet, without_since=without)
     for kind, was in row.deadlines.items() if row else ():
         if kind not in deadlines:
             deadlines[kind] = voided(was, moment)

@@ -30,12 +30,13 @@ _UNASSESSED = Judged(MODERATE, "complexity taken as moderate until a clinician a
 class Work(Struct, frozen=True, gc=False):
     """What was done from the discharge on, by time, and what was said that due times depend on.
 
-    `booked` is the appointment as last told, `visited` the first visit that counts.
+    `booked` is the appointment as last told of all `bookings`, `visited` the first visit that counts.
     """
 
     done: Sequence[Deed] = ()
     contacts: Sequence[Deed] = ()
     judged: Judged = _UNASSESSED
+    bookings: Sequence[Deed] = ()
     booked: Deed | None = None
     visited: Deed | None = None
 
@@ -67,12 +68,14 @@ def work_on(drafts: Sequence[Draft], n: int, deeds: Sequence[Deed], rule: Comple
         if (until is None or deed.occurred_at < until) and (since is None or deed.occurred_at >= since)
     ]
     done = [deed for deed in said if deed.occurred_at >= draft.start.at]
-    assessed = _last(said, "complexity_assessed")
-    booked = _last(said, "appointment_booked")
+    assessed = next(reversed(_told(said, "complexity_assessed")), None)
+    bookings = _told(said, "appointment_booked")
+    booked = bookings[-1] if bookings else None
     return Work(
         done=done,
         contacts=[deed for deed in done if deed.type == "contact_attempted"],
         judged=_assessed(assessed) if assessed else judged,
+        bookings=bookings,
         booked=booked if booked and booked.occurs_at and booked.occurs_at >= draft.start.at else None,
         visited=_first(_ANY_VISIT, done, draft.start),
     )
@@ -100,13 +103,9 @@ def _day(at: datetime, start: Start) -> date:
     return calendar.local_date(at, start.facility.tz)
 
 
-def _last(said: Sequence[Deed], type_: str) -> Deed | None:
-    """As told last, whatever order the tellings came in."""
-    return max(
-        (deed for deed in said if deed.type == type_),
-        key=lambda deed: (deed.at, deed.action_id),
-        default=None,
-    )
+def _told(said: Sequence[Deed], type_: str) -> list[Deed]:
+    """In the order of the telling, whatever they are about."""
+    return sorted((deed for deed in said if deed.type == type_), key=lambda deed: (deed.at, deed.action_id))
 
 
 def _assessed(deed: Deed) -> Judged:
@@ -119,7 +118,7 @@ def _unassessed(draft: Draft, rule: Complexity) -> Judged:
     if programme and programme.decision in rule.high_programmes:
         said = programme.decision.replace("_", " ")
         return Judged(
-            HIGH, f"complexity taken as high in {said} until a clinician assesses it", programme.since
+            HIGH, f"complexity taken as high in {said} until a clinician assesses it", draft.risk.learned_at
         )
     if lace and lace.total >= rule.high_lace:
         said = f"complexity taken as high for a LACE of {lace.total} until a clinician assesses it"

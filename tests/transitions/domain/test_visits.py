@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from services.transitions.domain.model import Deed, Diagnosis, PlannedDeadline, Stay
+from services.transitions.domain.model import Assessment, Deed, Diagnosis, PlannedDeadline, Stay
 from tests.transitions.domain.builders import (
     Story,
     a_call,
@@ -209,6 +209,17 @@ def test_an_appointment_that_nobody_kept_is_made_anew() -> None:
     assert (found.status, found.due_at, found.generation) == ("pending", ny("2026-01-20 24:00"), 1)
 
 
+def test_an_appointment_moved_behind_the_visits_own_day_is_known_since_it_was_moved() -> None:
+    """Missed on the day of the appointment; on day 11 it is booked so late that the visit's own day counts again."""
+    rebooked = booked("2026-01-15 09:00", "2026-01-30 09:30")
+    story = (
+        Story().hears(LEFT, HOME).hears("2026-01-10 10:00", booked("2026-01-10 10:00", "2026-01-14 09:30"))
+    )
+    found = story.hears("2026-01-15 09:00", rebooked).deadline("med_rec")
+    assert (found.status, found.due_at) == ("pending", ny("2026-01-23 24:00"))
+    assert found.learned_at == found.known_at == ny("2026-01-15 09:00")
+
+
 def test_a_visit_entered_the_day_after_makes_nothing_late() -> None:
     """Nobody had booked it; that it was yesterday we hear today."""
     seen = visited("2026-01-13 10:00", entered="2026-01-14 09:00")
@@ -256,6 +267,10 @@ def test_while_nobody_knows_where_to_all_of_it_is_provisional() -> None:
         ((booked("2026-01-16 10:00", "2026-01-22 09:30"),), "visit_14d",
          ["16 14:00 P3", "20 14:00 P3", "22 14:00 P3"]),
         ((booked("2026-01-10 10:00", "2026-01-24 09:30"),), "visit_14d",
+         ["16 14:00 P3", "20 14:00 P3", "22 14:00 P3"]),
+        ((booked("2026-01-10 10:00", "2026-01-22 09:30"), booked("2026-01-17 10:00", "2026-01-19 09:30")), "visit_14d",
+         ["20 14:00 P3", "22 14:00 P3"]),
+        ((booked("2026-01-10 10:00", "2026-01-22 09:30"), booked("2026-01-15 10:00", "2026-01-24 09:30")), "visit_14d",
          ["16 14:00 P3", "20 14:00 P3", "22 14:00 P3"]),
         ((), "med_rec", ["23 21:00 P3"]),
         ((booked("2026-01-10 10:00", "2026-01-14 09:30"),), "med_rec", ["14 21:00 P3"]),
@@ -331,6 +346,25 @@ def test_a_risk_known_too_late_is_no_miss_of_the_staff() -> None:
     story = Story().hears(LEFT, replace(HOME, admission_type="E"))
     story.hears("2026-01-18 10:00", with_cancer("2026-01-18 10:00"))
     assert (story.deadline("visit_7d").status, story.deadline("visit_7d").late_known) == ("missed", True)
+
+
+def test_a_programme_entered_late_is_known_since_it_was_entered() -> None:
+    """Food was short on day 3, which we hear on day 8: that seven days counted was known to nobody before."""
+    short = a_deed(
+        "assessment_recorded",
+        "2026-01-12 10:00",
+        entered="2026-01-17 10:00",
+        assessment=Assessment(food_insecure=True),
+    )
+    visit = Story().hears(LEFT, HOME).hears("2026-01-17 10:00", short).deadline("visit_7d")
+    assert (visit.status, visit.late_known, visit.learned_at) == ("missed", True, ny("2026-01-17 10:00"))
+
+
+def test_a_risk_that_another_record_brings_is_known_since_then() -> None:
+    """A merge on day 8 brings to light a stay of the autumn before: two hospitalisations in a year, and nobody knew."""
+    autumn = a_stay("V0", admitted="2025-10-01 08:00", discharged="2025-10-04 15:00")
+    visit = Story().hears(LEFT, HOME).merges("2026-01-17 10:00", autumn).deadline("visit_7d")
+    assert (visit.status, visit.late_known, visit.learned_at) == ("missed", True, ny("2026-01-17 10:00"))
 
 
 def test_a_clinician_outranks_the_score() -> None:

@@ -63,7 +63,8 @@ def risk_of(draft: Draft, whose: Person) -> Risk:
     score = _lace(draft, left, chain, whose)
     decided = _programme(draft, left, chain, whose)
     high = decided.decision == CASE_MANAGEMENT or (score.band == "high" if score else None)
-    return Risk(high, score, decided)
+    told = (deed.at for deed in whose.deeds if deed.occurred_at == decided.since)
+    return Risk(high, score, decided, max((draft.stay.learned_at, *told)))
 
 
 def _chain(stay: Stay, whose: Person) -> list[Stay]:

@@ -64,11 +64,15 @@ class Programme(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Risk(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What is known of the risk after one discharge. `high` None: not known, which counts as high."""
+    """What is known of the risk after one discharge. `high` None: not known, which counts as high.
+
+    `learned_at` is the arrival of what the programme rests on, which may be about a time long before.
+    """
 
     high: bool | None = None
     lace: Lace | None = None
     programme: Programme | None = None
+    learned_at: datetime | None = None
 
 
 UNKNOWN_RISK = Risk()
