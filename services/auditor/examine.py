@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.base import iso
 from services.auditor.domain.audit import apart
 from services.auditor.domain.protocol import Protocol
-from services.auditor.domain.stay import NOT_FOLLOWED
 from services.auditor.domain.timeline import Expected
+from services.auditor.domain.walk import NOT_FOLLOWED
 from services.auditor.domain.world import Families
 from services.auditor.settings import Rules
 from services.chassis import clock, sql
@@ -28,7 +28,17 @@ SETTLED = timedelta(minutes=10)
 """What arrived later than this may still be on its way through the services."""
 
 Tell = Callable[[int, int], None]
-Row = tuple[str, UUID, str, str, str]
+
+
+class Row(NamedTuple):
+    """An alert as both sides tell it."""
+
+    kind: str
+    root: UUID
+    raised: str
+    status: str
+    ended: str
+    severity: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +173,23 @@ async def _alerts(
             continue
         ended = row["ended_at"] if row["ended_at"] and row["ended_at"] <= report.until else None
         if ended != row["raised_at"]:
-            found.append(
-                (_row(row["kind"], row["root_id"], row["raised_at"], row["status"], ended), row["episode_id"])
-            )
+            told = row["kind"], row["root_id"], row["raised_at"], row["status"], ended, row["severity"]
+            found.append((_row(*told), row["episode_id"]))
     return iter(found)
 
 
 def _ours(alerts: Iterable[Expected], roots: Mapping[Any, UUID]) -> list[Row]:
     return [
-        _row(each.kind, roots[each.named], each.raised_at, each.status, each.ended_at)
+        _row(each.kind, roots[each.named], each.raised_at, each.status, each.ended_at, each.severity)
         for each in alerts
         if each.named in roots and each.ended_at != each.raised_at
     ]
 
 
-def _row(kind: str, root: UUID, raised: datetime, status: str, ended: datetime | None) -> Row:
+def _row(kind: str, root: UUID, raised: datetime, status: str, ended: datetime | None, severity: str) -> Row:
     """Who has taken an alert that still stands makes no difference here."""
-    return kind, root, iso(raised), status if ended else "standing", iso(ended) if ended else ""
+    status = status if ended else "standing"
+    return Row(kind, root, iso(raised), status, iso(ended) if ended else "", severity)
 
 
 def _compare(
@@ -190,8 +200,8 @@ def _compare(
     report: Report,
 ) -> None:
     start = iso(since) if since else ""
-    rest = [(row, case) for row, case in found if row[2] >= start]
-    for row in [row for row in ours if row[2] >= start]:
+    rest = [(row, case) for row, case in found if row.raised >= start]
+    for row in [row for row in ours if row.raised >= start]:
         same = next((each for each in rest if each[0] == row), None)
         if same:
             rest.remove(same)
@@ -199,23 +209,33 @@ def _compare(
         near = next((each for each in rest if each[0][:3] == row[:3]), None)
         if near:
             rest.remove(near)
-            sentence = f"should be {_stood(row)}, and is {_stood(near[0])}"
+            same_end = row[:-1] == near[0][:-1]
+            say = _loud if same_end else _stood
+            sentence = f"should be {say(row)}, and is {say(near[0])}"
             report.differences.append(_difference(near[1], row, sentence))
         else:
             report.differences.append(
-                _difference(case_of.get(row[1]), row, f"should have been raised at {row[2]}, and was not")
+                _difference(
+                    case_of.get(row.root), row, f"should have been raised at {row.raised}, and was not"
+                )
             )
     for row, case in rest:
-        report.differences.append(_difference(case, row, f"was raised at {row[2]}, and should not have been"))
+        report.differences.append(
+            _difference(case, row, f"was raised at {row.raised}, and should not have been")
+        )
 
 
 def _stood(row: Row) -> str:
-    return f"{row[3]} since {row[4]}" if row[4] else "standing"
+    return f"{row.status} since {row.ended}" if row.ended else "standing"
+
+
+def _loud(row: Row) -> str:
+    return f"of severity {row.severity}"
 
 
 def _difference(case: str | None, row: Row, what: str) -> Difference:
     name = f"Case {case}" if case else "A visit without a case"
-    return Difference(case, row[0], f"{name}: {row[0]} {what}.")
+    return Difference(case, row.kind, f"{name}: {row.kind} {what}.")
 
 
 def _compare_late(
@@ -234,10 +254,10 @@ def _compare_late(
         if row["kind"] not in skipped and row["since"] <= report.until
     }
     for kind, root in sorted(ours - theirs.keys()):
-        row = (kind, root, "", "", "")
+        row = Row(kind, root, "", "", "", "")
         what = "should stand on the list of what was late when learned, and does not"
         report.differences.append(_difference(case_of.get(root), row, what))
     for kind, root in sorted(theirs.keys() - ours):
-        row = (kind, root, "", "", "")
+        row = Row(kind, root, "", "", "", "")
         what = "stands on the list of what was late when learned, and should not"
         report.differences.append(_difference(theirs[kind, root], row, what))

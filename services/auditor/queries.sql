@@ -53,7 +53,7 @@ ORDER BY e.learned_at;
 
 -- name: alerts
 -- What was alerted about them, held and dropped alerts apart.
-SELECT a.kind, a.episode_id, v.root_id, a.raised_at, a.status, a.ended_at
+SELECT a.kind, a.severity, a.episode_id, v.root_id, a.raised_at, a.status, a.ended_at
 FROM notifications.alert a JOIN transitions.visit v ON v.visit_id = a.visit_id
 WHERE v.root_id = ANY($1::uuid[]) AND a.status IN ('firing', 'acknowledged', 'resolved', 'retracted');
 

@@ -42,7 +42,15 @@ def expected(lines: Iterable[replay.Line], until: datetime) -> list[Row]:
         until,
     )
     return _rows(
-        (a.kind, a.visit, a.index_visit, iso(a.raised_at), a.status, iso(a.ended_at) if a.ended_at else None)
+        (
+            a.kind,
+            a.severity,
+            a.visit,
+            a.index_visit,
+            iso(a.raised_at),
+            a.status,
+            iso(a.ended_at) if a.ended_at else None,
+        )
         for a in found
     )
 
@@ -50,7 +58,7 @@ def expected(lines: Iterable[replay.Line], until: datetime) -> list[Row]:
 def alerted(outcome: dict[str, Any]) -> list[Row]:
     """What the system's own rules alerted, without what the audit does not follow."""
     return _rows(
-        (a["kind"], a["visit"], a["index_visit"], a["raised_at"], a["status"], a["ended_at"])
+        (a["kind"], a["severity"], a["visit"], a["index_visit"], a["raised_at"], a["status"], a["ended_at"])
         for a in outcome["alerts"]
         if a["kind"] in FOLLOWED
     )
@@ -59,13 +67,13 @@ def alerted(outcome: dict[str, Any]) -> list[Row]:
 def _rows(alerts: Iterable[Row]) -> list[Row]:
     """In one order; who was told and untold at one instant was told nothing, and a list taken is still a list."""
     kept = []
-    for kind, visit, index, raised, status, ended in alerts:
+    for kind, severity, visit, index, raised, status, ended in alerts:
         if raised != ended:
             said = "firing" if kind == LATE and ended is None else status
-            kept.append((raised, kind, visit or "", index or "", said, ended or ""))
+            kept.append((raised, kind, severity, visit or "", index or "", said, ended or ""))
     return sorted(kept)
 
 
 def _covered(row: Row, lists: list[Row]) -> bool:
     """Whether a list of late items was shown all the while: other items may keep it open longer."""
-    return any(each[0] <= row[0] and (not each[5] or (row[5] and row[5] <= each[5])) for each in lists)
+    return any(each[0] <= row[0] and (not each[-1] or (row[-1] and row[-1] <= each[-1])) for each in lists)

@@ -63,12 +63,13 @@ async def test_what_was_alerted_as_it_should_have_been_is_no_difference(
             "UPDATE notifications.alert SET status = 'resolved', ended_at = '2026-01-13T00:00Z' WHERE kind = 'call_72h_missed'",
             "should be standing, and is resolved since 2026-01-13T00:00:00Z",
         ),
+        ("UPDATE notifications.alert SET severity = 'P1' WHERE kind = 'tcm_contact_missed'", "should be of severity P2, and is of severity P1"),
     ],
 )  # fmt: skip
 async def test_what_differs_is_one_sentence_with_the_case(
     db: "asyncpg.Connection[Any]", rules: Rules, change: str, said: str
 ) -> None:
-    """Given an alert lost, made up or ended wrongly, then the sentence names case, kind and instant."""
+    """Given an alert lost, made up or ended wrongly, then the sentence names case, kind and instant or severity."""
     await keep(db, story("missed_call").lines(), NOW)
     await db.execute(change)
     case = await db.fetchval("SELECT episode_id FROM transitions.episode WHERE status <> 'void'")

@@ -10,6 +10,8 @@ import pytest
 from baton import replay
 from baton.outcome import outcome
 from schemas.topics import ADT_INBOUND, CARE_ACTIONS
+from services.auditor.examine import Report, examine
+from services.auditor.settings import Settings
 from services.chassis.kafka import Outgoing
 from tests.baton.odd import odd_feed
 from tests.baton.stories import stories, without_void
@@ -30,15 +32,17 @@ SELECT min(at) FROM (
 
 async def test_stories_end_in_the_running_system_as_in_the_replay(new_system: NewSystem) -> None:
     """Given all stories told at once, line by line under the controlled clock; then the outcome from Postgres is
-    that of the replay, but for what turned out never to have been.
+    that of the replay, but for what turned out never to have been; and the audit of it finds nothing.
     """
     told = stories()
     lines = replay.in_order(line for story in told for line in story.lines())
     until = max(story.until for story in told)
 
-    running = await _run(new_system, lines, until)
+    running, audit = await _run(new_system, lines, until)
 
     assert _differences(replay.replay(lines, until, replay.load()), running) == {}
+    assert [each.sentence for each in audit.differences] == []
+    assert audit.audited > 10 * sum(audit.left_out.values())
 
 
 async def test_an_odd_feed_ends_in_the_running_system_as_in_the_replay(new_system: NewSystem) -> None:
@@ -48,20 +52,26 @@ async def test_an_odd_feed_ends_in_the_running_system_as_in_the_replay(new_syste
     lines = replay.in_order(odd_feed(20260105, 40))
     until = lines[-1].at + timedelta(days=1)
 
-    running = await _run(new_system, lines, until)
+    running, _ = await _run(new_system, lines, until)
 
     assert _differences(replay.replay(lines, until, replay.load()), running) == {}
 
 
-async def _run(new_system: NewSystem, lines: Sequence[replay.Line], until: datetime) -> dict[str, Any]:
-    """Give the outcome of the running system after it was told these lines."""
+async def _run(
+    new_system: NewSystem, lines: Sequence[replay.Line], until: datetime
+) -> tuple[dict[str, Any], Report]:
+    """Give the outcome of the running system after it was told these lines, and what its auditor says of it."""
     async with new_system(lines[0].at - timedelta(minutes=1)) as system:
         await system.start()
         for at, arriving in groupby(lines, key=lambda line: line.at):
             await _walk(system, at - MOMENT)
             await _deliver(system, list(arriving), at)
         await _walk(system, until)
-        return await outcome(system.database_url)
+        async with system.db() as db:
+            audit = await examine(
+                db, Settings(database_url="postgresql://x", kafka_bootstrap_servers="x:1").rules()
+            )
+        return await outcome(system.database_url), audit
 
 
 async def _deliver(system: System, lines: Sequence[replay.Line], at: datetime) -> None:

@@ -1,12 +1,14 @@
 """One ADT message, split by its own delimiters and read only as far as the audit needs it."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas.reference.facilities import Facilities
+from services.auditor.domain.diagnoses import Dg1, type_of
 from services.auditor.domain.feed import Feed
 from services.auditor.domain.times import Stamp, instant, stamp
 
@@ -86,7 +88,8 @@ class Message:
     discharged: datetime | None
     discharge_null: bool
     died: datetime | None
-    diagnosis: str
+    diagnoses: tuple[Dg1, ...]
+    admission_type: str
 
 
 def read(arrived: datetime, feed: Feed, raw: bytes, facilities: Facilities) -> Message | None:
@@ -214,7 +217,8 @@ def _message(
         discharged=discharged,
         discharge_null=left == [NULL],
         died=died or (spoken if dead else None),
-        diagnosis=_diagnosis(said),
+        diagnoses=tuple(_diagnoses(said)),
+        admission_type=said.field("PV1", 4).split(said.component)[0],
     )
 
 
@@ -239,13 +243,20 @@ def _anchored(said: Stamp, offset: timezone | None, zone: ZoneInfo, anchors: lis
     )
 
 
-def _diagnosis(said: Segments) -> str:
-    """The first diagnosis, a final one before others, without its dot; nothing where none was sent."""
-    rows = said.all("DG1")
-    rows.sort(key=lambda row: len(row) <= 6 or row[6].strip() != "F")
-    if not rows or len(rows[0]) <= 3:
-        return ""
-    return said.component_of(rows[0][3], 1).upper().replace(".", "")
+def _diagnoses(said: Segments) -> Iterator[Dg1]:
+    """DG1-3 with its system, else the older DG1-2; type DG1-6, rank DG1-15, action DG1-21."""
+    for row in said.all("DG1"):
+        fields = [*row, *[""] * (22 - len(row))]
+        for code, system in ((1, 3), (4, 6)):
+            if said.component_of(fields[3], code):
+                yield Dg1(
+                    said.component_of(fields[3], code),
+                    said.component_of(fields[3], system) or said.component_of(fields[2], 1),
+                    type_of(said.component_of(fields[6], 1)),
+                    said.component_of(fields[15], 1),
+                    said.component_of(fields[21], 1),
+                )
+                break
 
 
 def _fingerprint(said: Segments) -> str:

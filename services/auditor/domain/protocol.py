@@ -6,13 +6,39 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.auditor.domain.stay import Stay
 from services.auditor.domain.times import business_day, day_of, midnight_ending, on_the_wall, span
 
-READMISSION = "readmission_detected"
-_RULE = frozenset({"due", "met_by", "severity", "severity_elsewhere", "severity_low_risk", "warnings"})
-_DUE = frozenset({"elapsed", "business_days", "end_of_day"})
+READMISSION, RED_FLAG = "readmission_detected", "red_flag"
+_RULE = frozenset(
+    {
+        "due",
+        "met_by",
+        "severity",
+        "severity_elsewhere",
+        "severity_low_risk",
+        "warnings",
+        "complexity",
+        "opened_by",
+    }
+)
+_DUE = frozenset({"elapsed", "business_days", "end_of_day", "with_visit"})
 _MET_BY = frozenset({"contact", "acknowledgement", "action"})
-_WARNED = frozenset({"before_due", "after_start", "business_day", "at", "severity", "unless_attempted"})
+_WARNED = frozenset(
+    {
+        "before_due", "after_start", "business_day", "day", "last_day", "at", "severity", "unless_attempted",
+        "unless_booked",
+    }
+)  # fmt: skip
+_MOMENT = timedelta(microseconds=1)
+
+
+RISK = {"lace_profile": "wang2014", "charlson_set": "quan2005_us", "lace_use_chain": True, "bands": [5, 10]}
+PROGRAMME = {
+    "chronic_min": 4, "min_high_acuity": 0, "hosp_min": 2, "include_index": True, "lookback_months": 24,
+    "hosp_days": 365, "sdoh_months": 12, "assessment_months": 6, "ltc_days": 30, "include_f17": False,
+    "smi_optional": False, "sdoh_extra": [],
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +47,16 @@ class Place:
 
     zone: ZoneInfo
     closures: frozenset[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """When to warn and how loudly; spared is whoever has tried, or has a date for the visit, by then."""
+
+    at: datetime
+    severity: str
+    unless_attempted: bool = False
+    unless_booked: bool = False
 
 
 class Protocol:
@@ -35,13 +71,17 @@ class Protocol:
         self.clock_skew = span(engine["clock_skew"])
         self.window_days = int(engine["window_days"])
         self.readmission_days = int(engine["readmission_days"])
+        self.ed_to_ip_gap = span(engine["ed_to_ip_gap"])
+        self.complexity: Mapping[str, Any] = data.get("complexity") or {}
+        self.risk: Mapping[str, Any] = {**RISK, **(data.get("risk") or {})}
+        self.programme: Mapping[str, Any] = {**PROGRAMME, **(data.get("programme") or {})}
 
     def rule(self, kind: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.data["deadlines"][kind]
         return found
 
     def followed(self, kind: str) -> bool:
-        """Whether the audit can compute this deadline: not where it rests on a judgement of risk."""
+        """Whether the audit can compute this deadline: a word it does not know may change when it is owed."""
         rule = self.rule(kind)
         warned = {key for said in rule.get("warnings", ()) for key in said}
         return (
@@ -49,6 +89,7 @@ class Protocol:
             and set(rule["due"]) <= _DUE
             and set(rule["met_by"]) <= _MET_BY
             and warned <= _WARNED
+            and set(rule["met_by"].get("acknowledgement", ())) <= {"read_back"}
         )
 
     def not_followed(self) -> list[str]:
@@ -59,40 +100,63 @@ class Protocol:
         """The kinds of alerts that this audit speaks of, the list of late items apart."""
         kinds = [kind for kind in self.data["deadlines"] if self.followed(kind)]
         return frozenset(f"{kind}_{word}" for kind in kinds for word in ("missed", "due_soon")) | {
-            READMISSION
+            READMISSION,
+            RED_FLAG,
         }
 
-    def opens(self, category: str) -> Mapping[str, Any] | None:
-        """What a discharge to this kind of destination opens; None where nothing is owed."""
+    def opens(self, stay: Stay, category: str) -> Mapping[str, Any] | None:
+        """What the discharge of a stay to this kind of destination opens; None where nothing is owed."""
         found = self.data["dispositions"].get(category, self.data["dispositions"]["unknown"])
-        return found if isinstance(found, Mapping) else None
+        follows = stay.inpatient or stay.observation
+        return found if isinstance(found, Mapping) and follows else None
 
-    def due(self, kind: str, start: datetime, place: Place) -> datetime:
-        """The exclusive bound by which it has to be done."""
+    def due(
+        self, kind: str, start: datetime, place: Place, level: str = "", visit: datetime | None = None
+    ) -> datetime:
+        """The exclusive bound by which it has to be done.
+
+        `level` is the complexity of medical decision making, `visit` when the follow-up visit is or was.
+        """
         said = self.rule(kind)["due"]
         if "elapsed" in said:
             return start + span(said["elapsed"])
         if "end_of_day" in said:
             last = day_of(start, place.zone) + timedelta(days=int(said["end_of_day"]))
             return midnight_ending(last, place.zone)
+        if "with_visit" in said:
+            own = [each for each in said["with_visit"] if self.rule(each).get("complexity") in {None, level}]
+            latest = self.due(own[0], start, place)
+            return (
+                latest
+                if visit is None
+                else min(latest, midnight_ending(day_of(visit, place.zone), place.zone))
+            )
         last = business_day(said["business_days"], day_of(start, place.zone), place.closures)
         return midnight_ending(last, place.zone)
 
-    def warnings(
-        self, kind: str, start: datetime, due: datetime, place: Place
-    ) -> list[tuple[datetime, str, bool]]:
-        """When to warn, how loudly, and whether only where nobody has tried yet."""
+    def warnings(self, kind: str, start: datetime, due: datetime, place: Place) -> list[Warned]:
+        """What is warned of while the work can be done, by time."""
         found = []
         for said in self.rule(kind).get("warnings", ()):
-            if "before_due" in said:
-                at = due - span(said["before_due"])
-            elif "after_start" in said:
-                at = start + span(said["after_start"])
-            else:
-                day = business_day(said["business_day"], day_of(start, place.zone), place.closures)
-                at = on_the_wall(datetime.combine(day, time.fromisoformat(said["at"])), place.zone)
-            found.append((at, said["severity"], bool(said.get("unless_attempted"))))
-        return sorted(found)
+            at = self._warned(said, start, due, place)
+            if start < at < due:
+                spared = bool(said.get("unless_attempted")), bool(said.get("unless_booked"))
+                found.append(Warned(at, said["severity"], *spared))
+        return sorted(found, key=lambda each: each.at)
+
+    def _warned(self, said: Mapping[str, Any], start: datetime, due: datetime, place: Place) -> datetime:
+        if "before_due" in said:
+            return due - span(said["before_due"])
+        if "after_start" in said:
+            return start + span(said["after_start"])
+        first = day_of(start, place.zone)
+        if "business_day" in said:
+            day = business_day(said["business_day"], first, place.closures)
+        elif "day" in said:
+            day = first + timedelta(days=int(said["day"]))
+        else:
+            day = day_of(due - _MOMENT, place.zone)
+        return on_the_wall(datetime.combine(day, time.fromisoformat(said["at"])), place.zone)
 
     def window_end(self, start: datetime, place: Place) -> datetime:
         return midnight_ending(day_of(start, place.zone) + timedelta(days=self.window_days), place.zone)

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from services.auditor.domain.actions import Deed
+from services.auditor.domain.owing import Duty
 from services.auditor.domain.protocol import Protocol
-from services.auditor.domain.world import Duty
+from services.auditor.domain.work import done as done_as
+from services.auditor.domain.work import satisfies
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ def settle(duty: Duty, acknowledged: datetime | None, protocol: Protocol, now: d
     if contact is not None:
         done, tried = _contact(duty, contact)
     elif "action" in protocol.rule(duty.kind)["met_by"]:
-        wanted = protocol.rule(duty.kind)["met_by"]["action"]["type"]
-        done = min((d.at for d in duty.deeds if d.said.type == wanted and d.at >= duty.start), default=None)
+        wanted = protocol.rule(duty.kind)["met_by"]["action"]
+        done = min(done_as(duty.deeds, wanted, duty.start, duty.place.zone), default=None)
     waived = min(
         (d.at for d in duty.deeds if d.said.type == "deadline_waived" and d.said.kind == duty.kind),
         default=None,
@@ -51,13 +53,7 @@ def settle(duty: Duty, acknowledged: datetime | None, protocol: Protocol, now: d
 
 def _contact(duty: Duty, rule: Any) -> tuple[datetime | None, tuple[datetime, ...]]:
     calls = [d for d in duty.deeds if d.said.type == "contact_attempted" and d.at >= duty.start]
-    done = [
-        d.at
-        for d in calls
-        if d.said.type == "contact_attempted"
-        and d.said.outcome in rule["outcomes"]
-        and d.said.channel in rule["channels"]
-    ]
+    done = [d.at for d in calls if satisfies(d, rule)]
     tried = [
         d.at
         for d in calls

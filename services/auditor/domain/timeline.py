@@ -1,6 +1,6 @@
 """From arrivals to alerts: at every instant at which anything can change, look at the whole world again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from schemas.reference.facilities import Facilities
 from services.auditor.domain.actions import Deed, Key, standing
 from services.auditor.domain.message import Message
+from services.auditor.domain.owing import Duty
 from services.auditor.domain.protocol import Protocol
 from services.auditor.domain.settle import Settled, acknowledgements, settle
-from services.auditor.domain.world import Duty, World, world
+from services.auditor.domain.world import World, world
 
 _DONE = frozenset({"met", "met_late", "attempted"})
 
@@ -43,6 +44,8 @@ class _Duty:
     heard: bool = False
     round: int = 0
     owed: bool = False
+    missed: bool = False
+    warned: int = 0
 
 
 @dataclass(slots=True)
@@ -87,6 +90,9 @@ class Timeline:
             if was.due != duty.due or (in_force and not was.in_force):
                 was.learned = at
                 was.heard = duty.due < at and (duty.key, f"{duty.kind}_missed") in self._firing
+            if duty.due > max(was.due, at):
+                # Somebody was told, and the due time has moved away from it: that is not about this any more.
+                was.round += was.missed or _passed(duty, at) < was.warned
             was.due, was.in_force = duty.due, in_force
         for key, was in self._duties.items():
             if key not in seen:
@@ -95,10 +101,9 @@ class Timeline:
     def _moments(self, known: World) -> Iterable[datetime]:
         for duty in known.duties:
             yield from (duty.due, duty.quiet_until)
-            yield from (at for at, _ in duty.ends)
-            yield from (
-                at for at, _, _ in self.protocol.warnings(duty.kind, duty.start, duty.due, duty.place)
-            )
+            yield from (at for at, _ in (*duty.ends, *duty.warnings))
+        for notice in known.notices:
+            yield from (at for at, _ in notice.ends)
 
     def _look(self, known: World, now: datetime) -> None:
         acknowledged = acknowledgements(known.duties, self.protocol)
@@ -115,7 +120,12 @@ class Timeline:
                     "readmission_detected", each.stay.number, each.index.number, "P2", now,
                     named=each.stay.key, index=each.index.key,
                 )  # fmt: skip
-        self._move(wanted, settled, now)
+        for notice in known.notices:
+            if not notice.answered and not any(at <= now for at, _ in notice.ends):
+                wanted[notice.key] = Expected(
+                    notice.kind, notice.stay.number, None, notice.severity, now, named=notice.stay.key
+                )
+        self._move(wanted, settled, now, {notice.key for notice in known.notices if notice.answered})
 
     def _count_rounds(self, known: World, settled: Mapping[Any, Settled], now: datetime) -> None:
         """What is owed again after it was done or over is asked for anew: another round of the same duty."""
@@ -126,6 +136,7 @@ class Timeline:
             owed = state.status in {"pending", "missed"} and not closed and not state.waived
             was.round += owed and not was.owed
             was.owed = owed
+            was.missed, was.warned = state.status == "missed", _passed(duty, now)
         for key in self._duties.keys() - settled.keys():
             self._duties[key].owed = False
 
@@ -136,7 +147,7 @@ class Timeline:
         closed = ended is not None and ended[0] <= now
         if closed and state.status == "missed":
             was.over = was.over or ended[1] == "left" if ended else was.over
-        cap = "P3" if duty.provisional else "P1"
+        cap = "P1" if duty.page else "P3"
         quiet = now < duty.quiet_until
         if state.status == "missed" and not closed and not state.waived and not was.over:
             if late:
@@ -146,15 +157,9 @@ class Timeline:
                     duty, f"{duty.kind}_missed", max(self._severity(duty), cap), quiet=quiet
                 )
         elif state.status == "pending" and not closed and not late:
-            passed = [
-                severity
-                for at, severity, only_untried in self.protocol.warnings(
-                    duty.kind, duty.start, duty.due, duty.place
-                )
-                if at <= now and not (only_untried and any(tried <= at for tried in state.tried))
-            ]
+            passed = [severity for at, severity in duty.warnings if at <= now]
             if passed:
-                yield self._unless_quiet(duty, f"{duty.kind}_due_soon", max(min(passed), cap), quiet=quiet)
+                yield self._unless_quiet(duty, f"{duty.kind}_due_soon", max(passed[-1], cap), quiet=quiet)
 
     def _unless_quiet(self, duty: Duty, kind: str, severity: str, *, quiet: bool) -> tuple[str, str]:
         """While the dust settles nothing new is said; what was said already goes on."""
@@ -165,6 +170,8 @@ class Timeline:
         units = self.facilities.of(duty.stay.facility).handoff_units
         if "severity_elsewhere" in rule and units != "all" and duty.unit not in units:
             return str(rule["severity_elsewhere"])
+        if "severity_low_risk" in rule and not duty.high:
+            return str(rule["severity_low_risk"])
         return str(rule["severity"])
 
     def _expected(self, duty: Duty, kind: str, severity: str, now: datetime) -> Expected:
@@ -174,13 +181,19 @@ class Timeline:
             team=self.facilities.of(duty.stay.facility).team,
         )  # fmt: skip
 
-    def _move(self, wanted: dict[Any, Expected], settled: Mapping[Any, Settled], now: datetime) -> None:
+    def _move(
+        self,
+        wanted: dict[Any, Expected],
+        settled: Mapping[Any, Settled],
+        now: datetime,
+        answered: Collection[Any],
+    ) -> None:
         wanted = {name: each for name, each in wanted.items() if each.kind}
         for name in [name for name in self._firing if name not in wanted]:
             gone = self._firing.pop(name)
             state = settled.get(name[0]) if isinstance(name[0], tuple) else None
             gone.ended_at = now
-            gone.status = self._ending(gone.kind, name, state)
+            gone.status = "resolved" if name in answered else self._ending(gone.kind, name, state)
         for name, each in wanted.items():
             if name in self._firing:
                 self._firing[name].severity = each.severity
@@ -220,6 +233,10 @@ class Timeline:
                 since = deed.at > alert.raised_at or (deed.at == alert.raised_at and not timed)
                 if alert.kind in kinds and alert.named == deed.visit and since:
                     alert.status = "acknowledged"
+
+
+def _passed(duty: Duty, now: datetime) -> int:
+    return sum(at <= now for at, _ in duty.warnings)
 
 
 def _once(messages: Sequence[Message]) -> list[Message]:

@@ -1,7 +1,7 @@
 """Everything known at one arrival, computed from nothing: people, stays, readmissions, and what is owed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,53 +9,36 @@ from typing import Any
 from schemas.reference.dispositions import dispositions
 from schemas.reference.facilities import Facilities
 from services.auditor.domain.actions import Deed, Key
+from services.auditor.domain.diagnoses import principal, same_condition
 from services.auditor.domain.message import Identifier, Message
-from services.auditor.domain.protocol import Place, Protocol
-from services.auditor.domain.stay import SPEAKS_OF_VISIT, Stay, stays
+from services.auditor.domain.owing import Duty, Notice, Owing
+from services.auditor.domain.protocol import Protocol
+from services.auditor.domain.risk import Person
+from services.auditor.domain.stay import Stay
 from services.auditor.domain.times import day_of
+from services.auditor.domain.walk import SPEAKS_OF_VISIT, stays
 
 _MERGES = frozenset({"A18", "A30", "A34", "A36", "A39", "A40"})
 _TO_HOSPITAL = frozenset({"02", "05", "66", "82", "85", "94"})
 _PAUSES = frozenset({"A03", "A11", "A13", "A23"})
-_THREE = 3
 
 Node = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
-    """One thing owed: from when, until when (exclusive), and what ended it, if anything did."""
-
-    key: tuple[Any, ...]
-    stay: Stay
-    kind: str
-    start: datetime
-    due: datetime
-    provisional: bool
-    raised: bool
-    ends: tuple[tuple[datetime, str], ...]
-    quiet_until: datetime
-    unit: str
-    deeds: tuple[Deed, ...]
-    place: Place
-
-    @property
-    def ended(self) -> tuple[datetime, str] | None:
-        return min(self.ends, default=None)
-
-
-@dataclass(frozen=True, slots=True)
 class Readmission:
-    """A new inpatient start within the window, as a notice to the coordinator of the earlier stay."""
+    """A new inpatient start within the window: what it is taken for, and whether the coordinator of the earlier stay hears of it."""
 
     index: Stay
     stay: Stay
+    verdict: str
     notice: bool
 
 
 @dataclass(slots=True)
 class World:
     duties: list[Duty] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     readmissions: list[Readmission] = field(default_factory=list)
     stays: list[Stay] = field(default_factory=list)
 
@@ -107,22 +90,81 @@ def world(
     for key, said in by_visit.items():
         found.stays += stays(said)
         owners[key] = who.root(person_of(max(said, key=lambda m: (m.happened, m.order)).patient))
+    done = _meant(done, messages, who, owners)
     deaths = _deaths(messages, who)
     by_person: dict[Any, list[Stay]] = defaultdict(list)
     for stay in found.stays:
         by_person[owners[stay.key]].append(stay)
     for owner, theirs in by_person.items():
         died = deaths.get(owner)
-        found.readmissions += _readmissions(theirs, died, protocol, facilities)
-    for stay in found.stays:
-        died = deaths.get(owners[stay.key])
-        quiet = [m.arrived for m in by_visit[stay.key] if m.trigger in _PAUSES]
-        quiet_until = max(quiet or _told_of_leaving(stay)) + protocol.settle
-        of_stay = _of_stay(stay, found.stays, done)
-        owing = _Owing(stay, died, quiet_until, of_stay, protocol, facilities, found.readmissions)
-        found.duties += owing.handoffs()
-        found.duties += owing.discharge()
+        returns = _readmissions(theirs, died, protocol, facilities)
+        found.readmissions += returns
+        mine = [deed for deed in done if deed.visit is not None and owners.get(deed.visit) == owner]
+        whose = _person(theirs, mine, returns, protocol, facilities)
+        for stay in theirs:
+            quiet = [m.arrived for m in by_visit[stay.key] if m.trigger in _PAUSES]
+            owing = Owing(
+                stay=stay,
+                died=died,
+                back=_back(stay, theirs, died, protocol, facilities),
+                category=category(stay, died),
+                quiet_until=max(quiet or _told_of_leaving(stay)) + protocol.settle,
+                deeds=_of_stay(stay, found.stays, done),
+                next_discharge=_next_discharge(stay, theirs),
+                whose=whose,
+                protocol=protocol,
+                facilities=facilities,
+            )
+            found.duties += owing.handoffs()
+            duties, notices = owing.discharge()
+            found.duties += duties
+            found.notices += notices
     return found
+
+
+def _person(
+    theirs: Sequence[Stay],
+    done: Sequence[Deed],
+    returns: Iterable[Readmission],
+    protocol: Protocol,
+    facilities: Facilities,
+) -> Person:
+    went_on = {
+        id(each.stay): each for each in returns if each.verdict in {"transfer_chain", "same_day_combined"}
+    }
+    return Person(
+        stays=[stay for stay in theirs if stay.state != "cancelled"],
+        deeds=done,
+        chained={name: each.index for name, each in went_on.items() if each.verdict == "transfer_chain"},
+        continued={name: each.index for name, each in went_on.items()},
+        protocol=protocol,
+        facilities=facilities,
+    )
+
+
+def _meant(
+    done: Sequence[Deed], messages: Iterable[Message], who: Families, owners: Mapping[Key, Any]
+) -> list[Deed]:
+    """Without those that name a patient number which is none of their visit's patient."""
+    numbers: dict[Any, set[str]] = defaultdict(set)
+    for message in messages:
+        numbers[who.root(person_of(message.patient))].add(message.patient.number)
+        if message.trigger in _MERGES and message.retired is not None:
+            numbers[who.root(person_of(message.patient))].add(message.retired.number)
+    return [
+        deed
+        for deed in done
+        if deed.said.patient is None
+        or deed.visit is None
+        or deed.visit not in owners
+        or deed.said.patient in numbers[owners[deed.visit]]
+    ]
+
+
+def _next_discharge(stay: Stay, theirs: Iterable[Stay]) -> datetime | None:
+    """That of the next stay under the same visit number."""
+    later = (s.discharged for s in theirs if s.key == stay.key and s.generation > stay.generation)
+    return min((at for at in later if at is not None), default=None)
 
 
 def _told_of_leaving(stay: Stay) -> list[datetime]:
@@ -160,29 +202,60 @@ def category(stay: Stay, died: datetime | None) -> str:
     return known.category if known else "unknown"
 
 
+def _back(
+    stay: Stay, theirs: Sequence[Stay], died: datetime | None, protocol: Protocol, facilities: Facilities
+) -> datetime | None:
+    """The first inpatient start after this discharge within the window: whatever it is taken for, it ends the follow-up."""
+    starts = []
+    for later in theirs:
+        if later is not stay and stay.discharged is not None and _starts(later, died, facilities):
+            gap = _gap(stay, later)
+            if (
+                later.begun is not None
+                and later.begun >= stay.discharged
+                and gap <= protocol.readmission_days
+            ):
+                starts.append(later.begun)
+    return min(starts, default=None)
+
+
+def _starts(stay: Stay, died: datetime | None, facilities: Facilities) -> bool:
+    """Whether it is a start of acute inpatient care that the feed has told of, of somebody alive."""
+    if stay.begun is None or not stay.start_told or not stay.inpatient:
+        return False
+    if stay.state in {"none", "planned", "cancelled"} or (died is not None and died <= stay.begun):
+        return False
+    return facilities.of(stay.facility).acute
+
+
+def _gap(index: Stay, later: Stay) -> int:
+    assert index.discharged is not None
+    assert later.begun is not None
+    return (day_of(later.begun, index.zone) - day_of(index.discharged, index.zone)).days
+
+
 def _readmissions(
     theirs: Sequence[Stay], died: datetime | None, protocol: Protocol, facilities: Facilities
 ) -> list[Readmission]:
     found = []
     for stay in theirs:
-        if (
-            stay.begun is None
-            or not stay.start_told
-            or not stay.inpatient
-            or stay.state in {"none", "planned", "cancelled"}
-        ):
+        index = _index(stay, theirs, died, facilities) if _starts(stay, died, facilities) else None
+        if index is None or _gap(index, stay) > protocol.readmission_days:
             continue
-        index = _index(stay, theirs, died, facilities)
-        if index is None or index.discharged is None:
-            continue
-        gap = (day_of(stay.begun, index.zone) - day_of(index.discharged, index.zone)).days
-        if gap > protocol.readmission_days:
-            continue
-        chain = gap <= 1 and (index.facility != stay.facility or index.code in _TO_HOSPITAL)
-        same = bool(index.diagnosis) and index.diagnosis[:_THREE] == stay.diagnosis[:_THREE]
-        combined = index.facility == stay.facility and gap == 0 and same
-        found.append(Readmission(index, stay, notice=not chain and not combined))
+        verdict = _verdict(index, stay, _gap(index, stay))
+        notice = verdict == "readmission" and not (index.implausible or stay.implausible)
+        found.append(Readmission(index, stay, verdict, notice))
     return found
+
+
+def _verdict(index: Stay, stay: Stay, gap: int) -> str:
+    """Domain 4.3, in its order."""
+    if index.facility != stay.facility and gap <= 1:
+        return "transfer_chain"
+    same = same_condition(principal(index.diagnoses), principal(stay.diagnoses))
+    if index.facility == stay.facility and gap == 0 and same:
+        return "same_day_combined"
+    return "transfer_chain" if index.code in _TO_HOSPITAL and gap <= 1 else "readmission"
 
 
 def _index(stay: Stay, theirs: Sequence[Stay], died: datetime | None, facilities: Facilities) -> Stay | None:
@@ -198,88 +271,3 @@ def _index(stay: Stay, theirs: Sequence[Stay], died: datetime | None, facilities
             continue
         before.append((left, each))
     return max(before, key=lambda pair: pair[0])[1] if before else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Owing:
-    """What one stay makes owed."""
-
-    stay: Stay
-    died: datetime | None
-    quiet_until: datetime
-    deeds: tuple[Deed, ...]
-    protocol: Protocol
-    facilities: Facilities
-    readmissions: Sequence[Readmission]
-
-    def handoffs(self) -> list[Duty]:
-        stay = self.stay
-        if stay.state in {"none", "planned", "cancelled"}:
-            return []
-        found = []
-        moves = sorted(stay.transfers, key=lambda each: (each.at, each.cause.order))
-        for number, move in enumerate(moves):
-            ends = []
-            if number + 1 < len(moves):
-                ends.append((moves[number + 1].at, "left"))
-            if stay.discharged is not None:
-                ends.append((stay.discharged, "left"))
-            if self.died is not None:
-                ends.append((self.died, "died"))
-            which = move.cause.fingerprint
-            found += [
-                self._duty("unit", which, kind, move.at, ends, unit=move.unit)
-                for kind in self.protocol.data["transfers"]["deadlines"]
-                if self.protocol.followed(kind)
-            ]
-        return found
-
-    def discharge(self) -> list[Duty]:
-        stay, left = self.stay, self.stay.discharged
-        if left is None or not (stay.inpatient or stay.observation):
-            return []
-        said = self.protocol.opens(category(stay, self.died))
-        if said is None:
-            return []
-        ends = [(self.protocol.window_end(left, self._place()), "window_ended")]
-        if self.died is not None and self.died > left:
-            ends.append((self.died, "died"))
-        ends += [(r.stay.begun, "readmitted") for r in self.readmissions if r.index is stay and r.stay.begun]
-        provisional, raised = bool(said.get("provisional")), bool(said.get("raised"))
-        return [
-            self._duty(said["opens"], "", kind, left, ends, provisional=provisional, raised=raised)
-            for kind in said["deadlines"]
-            if self.protocol.followed(kind)
-        ]
-
-    def _place(self) -> Place:
-        facility = self.facilities.of(self.stay.facility)
-        return Place(facility.tz, facility.extra_holidays)
-
-    def _duty(
-        self,
-        episode: str,
-        which: str,
-        kind: str,
-        start: datetime,
-        ends: Iterable[tuple[datetime, str]],
-        *,
-        provisional: bool = False,
-        raised: bool = False,
-        unit: str = "",
-    ) -> Duty:
-        place = self._place()
-        return Duty(
-            key=(*self.stay.key, self.stay.generation, episode, which, kind),
-            stay=self.stay,
-            kind=kind,
-            start=start,
-            due=self.protocol.due(kind, start, place),
-            provisional=provisional,
-            raised=raised,
-            ends=tuple(ends),
-            quiet_until=start if episode == "unit" else self.quiet_until,
-            unit=unit,
-            deeds=self.deeds,
-            place=place,
-        )
