@@ -1,5 +1,6 @@
 """Migrate, republish and refold: work on the database that the running services take up by themselves."""
 
+import json
 import sys
 from datetime import datetime
 
@@ -20,7 +21,7 @@ from services.worklist import publish as worklist
 
 async def migrate() -> int:
     """Bring the schema up to date and name what was applied."""
-    applied = await ground.migrate(_database())
+    applied = await ground.migrate(database())
     for name in applied:
         print(name)
     _say(f"{len(applied)} applied." if applied else "The schema was up to date.")
@@ -34,7 +35,7 @@ def outlets() -> list[Outlet]:
 
 async def republish(since: datetime | None) -> int:
     """Make every row that changed since then due for publication again; the services do the rest."""
-    async with ground.pool(_database()) as pool, transaction(pool) as db:
+    async with ground.pool(database()) as pool, transaction(pool) as db:
         for outlet in outlets():
             done = await db.execute(outlet.reset_sql, since, timeout=600)
             _say(f"{outlet.name}: {done.rpartition(' ')[2]}")
@@ -42,20 +43,21 @@ async def republish(since: datetime | None) -> int:
     return 0
 
 
-async def refold() -> int:
+async def refold(*, as_json: bool = False) -> int:
     """Apply all stored messages again and tell how many visits changed."""
-    where = _database()
+    where = database()
     try:
         feeds = settings(Settings).feeds()
     except SettingsError as error:
         raise Misuse(str(error)) from None
     async with ground.pool(where) as pool:
         changed = await upkeep.refold(pool, feeds, _progress)
-    print(f"{changed} visits changed.")
+    print(json.dumps({"visits": changed}) if as_json else f"{changed} visits changed.")
     return 0
 
 
-def _database() -> Addresses:
+def database() -> Addresses:
+    """Where the database is; what needs no broker."""
     return Addresses(find_database(), "unused:9092")
 
 

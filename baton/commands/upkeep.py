@@ -5,8 +5,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from baton.commands import add, group, instant
-from baton.trouble import Trouble
+from baton.commands import add, group, instant, json_flag
+from baton.trouble import Misuse, Trouble
 
 if TYPE_CHECKING:
     from baton.commands import Tree
@@ -40,10 +40,26 @@ def register(tree: "Tree") -> None:
         "with revisions above all that were published before. Safe to repeat.",
         problem="a process still runs, or a server cannot be reached",
     )  # fmt: skip
-    add(
-        tree, "refold", _refold, "apply stored messages again after an upgrade that understands more of them",
-        more="Visits that come out as they were keep their revision.",
+    refold = add(
+        tree, "refold", _refold,
+        "apply stored messages again: after an upgrade that understands more of them, or a corrected feed profile",
+        more="Without --feed what was understood of the messages is folded again. With --feed the raw messages of that feed\n"
+        "that are still kept are read again by its profile as it is now, and what they say replaces what they said. A message\n"
+        "that would be refused now, or whose bytes are pruned, stays as it is understood; what was refused before is for\n"
+        "`baton dlq retry`.\n\n"
+        "Safe beside the running services, and safe to repeat: visits that come out as they were keep their revision. What\n"
+        "turns out to have been due long ago is missed and told: `baton pause notifications` first, where --dry-run says that\n"
+        "much would be another.",
+        problem="no such feed has sent anything, or the database cannot be reached",
     )  # fmt: skip
+    refold.add_argument(
+        "--feed", metavar="NAME", help="read the raw messages of this feed again (default: none)"
+    )
+    refold.add_argument(
+        "--dry-run", action="store_true",
+        help="with --feed: change nothing; tell how many messages would say something else, and in which fields",
+    )  # fmt: skip
+    json_flag(refold)
     schemas = group(tree, "schemas", "the schemas of the messages on Kafka, and their AsyncAPI document")
     add(
         schemas, "export", _export, "write the JSON Schemas and the AsyncAPI document",
@@ -86,10 +102,16 @@ def _rewind(_: argparse.Namespace) -> int:
     return asyncio.run(rewind())
 
 
-def _refold(_: argparse.Namespace) -> int:
-    from baton.upkeep import refold
+def _refold(args: argparse.Namespace) -> int:
+    from baton import reread, upkeep
 
-    return asyncio.run(refold())
+    if args.feed is not None:
+        return asyncio.run(reread.refold(args.feed, dry_run=args.dry_run, as_json=args.json))
+    if args.dry_run:
+        raise Misuse(
+            "--dry-run needs --feed NAME: it tells what a feed's raw messages would say by its profile."
+        )
+    return asyncio.run(upkeep.refold(as_json=args.json))
 
 
 def _export(_: argparse.Namespace) -> int:

@@ -63,6 +63,10 @@ class Feeds:
                 return profile
         return self._by_name[DEFAULT]
 
+    def named(self, name: str) -> FeedProfile:
+        """The profile by which a feed is read that sent under this name."""
+        return self._by_name.get(name) or self._unlisted(name) or self._by_name[DEFAULT]
+
     def _unlisted(self, name: str) -> FeedProfile | None:
         known = self._without_profile.get(name)
         # Names come from outside: odd ones, and more of them than there are hospitals, are not taken up.

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -52,11 +52,18 @@ class Sheaf(msgspec.Struct, frozen=True):
     retired: Mapping[UUID, UUID] = {}
 
 
-async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: Seen | None = None) -> int:
+async def settle(
+    db: Db,
+    kept: Sequence[Kept],
+    held: Held,
+    feeds: Feeds,
+    seen: Seen | None = None,
+    anew: Collection[UUID] = (),
+) -> int:
     """Bring identities, persons and visits up to date with these (already stored) events.
 
     Gives the number of visits that changed. The transaction holds `held`. With `seen`, long visits are
-    not read again.
+    not read again. `anew`: identifiers of which something else was said until now.
     """
     newest = max(kept, key=lambda one: one.event.received_at).event
     at, cause = newest.received_at, newest.trigger
@@ -68,11 +75,11 @@ async def settle(db: Db, kept: Sequence[Kept], held: Held, feeds: Feeds, seen: S
         await store.insert_moves(db, moves)
     members = await store.members(db, held.patients)
     said = people.hear(kept, members)
-    anew, renumbered = set[UUID](), set[UUID]()
-    if doubtful := await people.doubtful(db, kept, said):
-        anew, renumbered = await people.identify(db, doubtful, held.patients, said.registers, at, cause)
-        members = await store.members(db, held.patients | anew)
-    changed = await people.tell(db, members, said, anew) | renumbered
+    persons, renumbered = set[UUID](), set[UUID]()
+    if doubtful := await people.doubtful(db, kept, said) | {*anew}:
+        persons, renumbered = await people.identify(db, doubtful, held.patients, said.registers, at, cause)
+        members = await store.members(db, held.patients | persons)
+    changed = await people.tell(db, members, said, persons) | renumbered
     by_id = {one.patient_id: one for one in members}
     written = await _visits(db, kept, held, by_id, feeds, seen)
     if changed:
@@ -243,7 +250,7 @@ def _visit_row(
         discharged_at=visit.discharged_at,
         learned_at=newest.received_at,
         cause=newest.trigger,
-        changed=_changed(before["document"] if before else None, document),
+        changed=changed_keys(before["document"] if before else None, document),
         document=document,
         folded_into=whose.folded_into,
         revision=before["revision"] + 1 if before else 1,
@@ -254,7 +261,8 @@ def _visit_id(root_id: UUID, generation: int) -> UUID:
     return uuid5(root_id, str(generation)) if generation else root_id
 
 
-def _changed(before: str | None, after: str) -> tuple[str, ...]:
+def changed_keys(before: str | None, after: str) -> tuple[str, ...]:
+    """What of a visit's document is another: keys, or `new`, or `patient` where only whose it is changed."""
     if before is None:
         return ("new",)
     old, new = msgspec.json.decode(before), msgspec.json.decode(after)

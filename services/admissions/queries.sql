@@ -150,12 +150,13 @@ WHERE i.inhparent = 'admissions.message'::regclass;
 SELECT root_id, patient_id, body FROM admissions.event WHERE root_id = ANY($1::uuid[]);
 
 -- name: count_events
--- How many events there are of these visit numbers.
-SELECT root_id, count(*) AS events FROM admissions.event WHERE root_id = ANY($1::uuid[]) GROUP BY root_id;
+-- How many events there are of these visit numbers, and how often events were read again.
+SELECT root_id, count(*) AS events, (SELECT times FROM admissions.reread) AS reread
+FROM admissions.event WHERE root_id = ANY($1::uuid[]) GROUP BY root_id;
 
 -- name: visits_of_roots
 -- The visits these numbers have now.
-SELECT visit_id, root_id, generation, reported_id, patient_id, live, test, document, folded_into, revision
+SELECT visit_id, root_id, generation, reported_id, patient_id, feed, live, test, document, folded_into, revision
 FROM admissions.visit WHERE root_id = ANY($1::uuid[]);
 
 -- name: upsert_visits
@@ -343,3 +344,74 @@ SELECT event_id, root_id, patient_id, body FROM admissions.event WHERE event_id 
 -- name: mark_applied
 -- These events have effect now.
 UPDATE admissions.event SET applied = true WHERE event_id = ANY($1::uuid[]) AND NOT applied;
+
+-- name: hold_reread
+-- One reads messages again at a time.
+SELECT times FROM admissions.reread FOR UPDATE;
+
+-- name: note_reread
+-- Whoever remembers what messages said must ask again.
+UPDATE admissions.reread SET times = times + 1;
+
+-- name: roots_of_feeds
+-- A page of the visit numbers of these feeds.
+SELECT root_id FROM admissions.visit_root WHERE feed = ANY($1::text[]) AND root_id > $2 ORDER BY root_id LIMIT $3;
+
+-- name: patients_without_visit
+-- A page of the identifiers of which a feed told without naming a visit.
+SELECT DISTINCT patient_id FROM admissions.event
+WHERE root_id IS NULL AND feed = $1 AND patient_id > $2 ORDER BY patient_id LIMIT $3;
+
+-- name: messages_of_roots
+-- What was understood of the messages of these visit numbers, and their bytes where they are still kept.
+SELECT e.event_id, e.body, m.raw
+FROM admissions.event e
+LEFT JOIN admissions.message m ON m.event_id = e.event_id AND m.received_at = e.received_at
+WHERE e.root_id = ANY($1::uuid[]);
+
+-- name: messages_of_patients
+-- The same of messages of a feed about these identifiers that name no visit.
+SELECT e.event_id, e.body, m.raw
+FROM admissions.event e
+LEFT JOIN admissions.message m ON m.event_id = e.event_id AND m.received_at = e.received_at
+WHERE e.root_id IS NULL AND e.feed = $1 AND e.patient_id = ANY($2::uuid[]);
+
+-- name: replace_events
+-- Messages say something else now.
+UPDATE admissions.event e SET
+    root_id = n.root_id, patient_id = n.patient_id, trigger = n.trigger, applied = n.applied,
+    occurred_at = n.occurred_at, body = n.body
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::boolean[], $6::timestamptz[], $7::bytea[])
+    AS n (event_id, root_id, patient_id, trigger, applied, occurred_at, body)
+WHERE e.event_id = n.event_id;
+
+-- name: replace_merges
+-- A merge is told otherwise; that an operator undid it stays.
+UPDATE admissions.merge m SET retired_id = n.retired_id, surviving_id = n.surviving_id, fact = n.fact
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS n (event_id, retired_id, surviving_id, fact)
+WHERE m.event_id = n.event_id;
+
+-- name: forget_merges
+-- These events tell of no merge.
+DELETE FROM admissions.merge WHERE event_id = ANY($1::uuid[]);
+
+-- name: forget_joins
+-- What these events told of visits becoming one.
+DELETE FROM admissions.visit_join WHERE event_id = ANY($1::uuid[]);
+
+-- name: forget_moves
+-- What these events told of accounts.
+DELETE FROM admissions.account_move WHERE event_id = ANY($1::uuid[]);
+
+-- name: events_of_patients
+-- The events that tell of these identifiers: without a visit, and in the visits of these persons or of these numbers.
+SELECT patient_id, body FROM admissions.event WHERE root_id IS NULL AND patient_id = ANY($1::uuid[])
+UNION ALL
+SELECT patient_id, body FROM admissions.event
+WHERE patient_id = ANY($1::uuid[]) AND root_id IN (
+    SELECT root_id FROM admissions.visit WHERE patient_id = ANY($2::uuid[]) UNION SELECT unnest($3::uuid[])
+);
+
+-- name: feeds_told
+-- Whether a feed told anything.
+SELECT EXISTS (SELECT FROM admissions.event WHERE feed = $1) AS told;

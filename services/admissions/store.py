@@ -262,9 +262,10 @@ async def events_of_roots(db: Db, roots: Iterable[UUID]) -> dict[UUID, list[tupl
     return events
 
 
-async def count_events(db: Db, roots: Iterable[UUID]) -> dict[UUID, int]:
-    """How many events there are of each of these visit numbers."""
-    return {row["root_id"]: row["events"] for row in await db.fetch(SQL["count_events"], list(roots))}
+async def count_events(db: Db, roots: Iterable[UUID]) -> tuple[dict[UUID, int], int | None]:
+    """How many events there are of each of these visit numbers, and how often messages were read again."""
+    rows = await db.fetch(SQL["count_events"], list(roots))
+    return {row["root_id"]: row["events"] for row in rows}, rows[0]["reread"] if rows else None
 
 
 async def visits_of_roots(db: Db, roots: Iterable[UUID]) -> dict[tuple[UUID, int], asyncpg.Record]:

@@ -25,10 +25,15 @@ Known = tuple[Essence[UUID | None], FeedProfile]
 
 
 class Seen(Struct):
-    """What one transaction knew of long visits, and what it will have known once it is committed."""
+    """What one transaction knew of long visits, and what it will have known once it is committed.
+
+    `reread`: how often messages had been read again when that was learned; `now`: and how often by now, where more.
+    """
 
     known: Mapping[UUID, Known] = field(default_factory=dict)
     learned: dict[UUID, Known] = field(default_factory=dict)
+    reread: int | None = None
+    now: int | None = None
 
     async def recall(
         self, db: Db, kept: Sequence[Kept], profiles: Mapping[str, FeedProfile]
@@ -46,8 +51,11 @@ class Seen(Struct):
                 found[root_id] = after, profile
         if not found:
             return {}
-        # Another replica may have stored what we never saw.
-        counts = await store.count_events(db, found)
+        # Another replica may have stored what we never saw, and an operator may have had messages read again.
+        counts, reread = await store.count_events(db, found)
+        if reread != self.reread:
+            self.now = reread
+            return {}
         whole = {root_id: one for root_id, one in found.items() if counts.get(root_id) == one[0].count}
         self.learned.update(whole)
         return {root_id: one.told for root_id, (one, _) in whole.items()}
@@ -67,12 +75,18 @@ class Storms:
     def __init__(self) -> None:
         self._known: dict[UUID, Known] = {}
         self._size = 0
+        self._reread: int | None = None
 
     def begin(self) -> Seen:
-        return Seen(self._known)
+        return Seen(self._known, reread=self._reread)
 
     def committed(self, seen: Seen) -> None:
         """What a transaction learned counts from its commit on."""
+        if seen.reread != self._reread:
+            return
+        if seen.now is not None:
+            self._known.clear()
+            self._size, self._reread = 0, seen.now
         for root_id, known in seen.learned.items():
             self._forget(root_id)
             self._known[root_id] = known

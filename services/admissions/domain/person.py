@@ -1,5 +1,6 @@
 """The person behind the messages: for each fact the last word in event order wins, wherever it was said."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -129,6 +130,24 @@ def _death(known: Registers, event: AdtEvent, order: OrderKey) -> dict[str, Any]
         if known.death_learned is None or event.received_at < known.death_learned:
             changes["death_learned"] = event.received_at
     return changes
+
+
+def without(registers: Registers, events: Iterable[AdtEvent]) -> Registers:
+    """Take back what these events had the last word on; what others said of it before must be absorbed again."""
+    events = [*events]
+    orders = {order_key(event) for event in events}
+    changes: dict[str, Any] = {
+        name: None
+        for name in (*_SAID, "enterprise")
+        if (said := getattr(registers, name)) is not None and said.order in orders
+    }
+    if registers.death_reported in orders:
+        changes["death_reported"] = None
+    if registers.death_learned in {event.received_at for event in events}:
+        changes["death_learned"] = None
+    if registers.first in {event.occurred_at for event in events}:
+        changes["first"] = None
+    return structs.replace(registers, **changes) if changes else registers
 
 
 def alike(one: Registers | None, other: Registers) -> bool:

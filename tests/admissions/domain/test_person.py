@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.admissions.domain.model import AdtEvent, NextOfKin, Phone
-from services.admissions.domain.person import Registers, absorb, alike, combine, person
+from services.admissions.domain.person import Registers, absorb, alike, combine, person, without
 from tests.admissions.domain.builders import an_event, on, said
 
 
@@ -173,3 +173,19 @@ def test_combining_is_a_semilattice(one: list[AdtEvent], two: list[AdtEvent], th
     assert combine(a, b) == combine(b, a)
     assert combine(combine(a, b), c) == combine(a, combine(b, c)) == combine(a, b, c)
     assert combine(a, a) == a
+
+
+@settings(deadline=None)
+@given(st.lists(_EVENTS, max_size=4), st.lists(_EVENTS, max_size=3))
+def test_words_taken_back(kept: list[AdtEvent], gone: list[AdtEvent]) -> None:
+    """Given everything heard, some of it taken back and the rest heard again; then only the rest was ever said."""
+    left = without(heard(*kept, *gone), gone)
+    for event in kept:
+        left = absorb(left, event)
+    assert left == heard(*kept)
+
+
+def test_words_that_nobody_took_for_the_last() -> None:
+    """Given an event that others had the last word over; then taking it back changes nothing."""
+    registers = heard(told("05 09:00", name="A"), told("06 09:00", name="B"))
+    assert without(registers, [told("05 10:00", name="C")]) is registers
