@@ -21,6 +21,7 @@ from services.admissions.store import SQL
 from services.admissions.upkeep import refold
 from services.chassis.kafka import Record
 from services.chassis.service import Service
+from tests.admissions.domain.histories import LONG
 from tests.admissions.domain.several import any_message
 from tests.messages import record
 
@@ -86,7 +87,7 @@ def _comparable(told: Any) -> list[Any]:
     )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(500 if LONG else 8))
 async def test_rows_are_those_of_a_replay(service: Service, seed: int) -> None:
     """Given thirty messages of every kind about three patients, shuffled and repeated, in batches of any size; then
     everybody is told what a replay of them tells, and folding all of it again changes nothing.
