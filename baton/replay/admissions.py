@@ -20,6 +20,7 @@ from services.admissions.domain.joins import AccountMove, Join, account_move, jo
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
 from services.admissions.domain.order import RecordKey, record_key
 from services.admissions.domain.person import Registers, absorb, alike
+from services.admissions.domain.superseded import last_word, repeats
 from services.admissions.holding import root_key
 from services.admissions.ledger import Sheaf, Told
 from services.admissions.people import person_of
@@ -59,7 +60,7 @@ class VisitRow(Struct):
 class Root(Struct):
     """A row of admissions.visit_root with its events and, by generation, its visits.
 
-    `reporter` is the identifier that the event recorded last came under.
+    `reporter` is the identifier that the event recorded last came under, `last` the last word of the visit as folded.
     """
 
     root_id: UUID
@@ -68,6 +69,7 @@ class Root(Struct):
     told: list[Told]
     visits: list[VisitRow]
     reporter: tuple[RecordKey, UUID] | None = None
+    last: AdtEvent | None = None
 
 
 class Admissions:
@@ -112,7 +114,11 @@ class Admissions:
                 if identifier is not None and event.trigger != "A31":
                     spoken = record_key(event), identifier.patient_id
                     root.reporter = max(root.reporter or spoken, spoken)
-        roots = {root.root_id: root for _, _, root in kept if root is not None}
+        roots = {
+            root.root_id: root
+            for event, _, root in kept
+            if root is not None and not self._repeats(root, event)
+        }
         roots |= self._join(events)
         retold = self._tell_persons(kept, at, changed)
         written = {row.visit_id: (root, row) for root, row in self._fold(roots)}
@@ -290,6 +296,15 @@ class Admissions:
         key = self._by_id[record_id].key
         return found.model_copy(update={"number": key.id, "authority": key.authority.removeprefix("test:")})
 
+    def _repeats(self, root: Root, event: AdtEvent) -> bool:
+        """Whether the event changes no visit: a hospital says most things several times."""
+        if root.last is None or not repeats(event, root.last):
+            return False
+        if root.root_id in self._joins or ledger.of_accounts(self._moves, root.told):
+            return False
+        root.last = event
+        return True
+
     # --- visits -----------------------------------------------------------------------------------------------
 
     def _fold(self, roots: dict[UUID, Root]) -> Iterator[tuple[Root, VisitRow]]:
@@ -303,6 +318,7 @@ class Admissions:
                 yield from self._describe(
                     Sheaf(root.root_id, (root.root_id,)), whose, {root.root_id: root.told}
                 )
+                root.last = last_word([event for _, event in root.told])
 
     def _fold_tied(self, todo: list[UUID]) -> Iterator[tuple[Root, VisitRow]]:
         said: dict[tuple[str, UUID], tuple[UUID, UUID, Join]] = {}

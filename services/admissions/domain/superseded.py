@@ -18,6 +18,13 @@ _OVERWRITTEN = ("admission_type", "admit_source", "attending", "expected_return_
 """Fields of which only the last statement counts; so it is with PV1-3, whose parts have rules of their own."""
 
 
+_TELLS_APART = frozenset(
+    {"event_id", "control_id", "fingerprint", "sequence"}
+    | {"occurred_at", "recorded_at", "created_at", "received_at", "stated_at"}
+)
+"""What tells an event from another that says the same."""
+
+_content = attrgetter(*(name for name in AdtEvent.__struct_fields__ if name not in _TELLS_APART))
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -88,6 +95,28 @@ def _plain(event: AdtEvent) -> bool:
         event.trigger == "A08"
         and event.occurred_at == event.recorded_at
         and event.stated_at in (None, event.recorded_at)
+    )
+
+
+def last_word(events: Sequence[AdtEvent]) -> AdtEvent | None:
+    """The update that is the last of these events in every order; None where there is none."""
+    last = max(events, key=record_key)
+    if not _plain(last):
+        return None
+    later = any(
+        event.occurred_at > last.occurred_at or event.received_at > last.received_at for event in events
+    )
+    return None if later else last
+
+
+def repeats(event: AdtEvent, last: AdtEvent) -> bool:
+    """Whether a new event only says again what the last word of its visit says: then no visit changes by it."""
+    return (
+        _plain(event)
+        and _content(event) == _content(last)
+        and record_key(event) > record_key(last)
+        and event.occurred_at >= last.occurred_at
+        and event.received_at > last.received_at
     )
 
 

@@ -16,7 +16,7 @@ from services.admissions.domain.fold import fold
 from services.admissions.domain.joins import reported_by
 from services.admissions.domain.model import AdtEvent, PatientKey
 from services.admissions.domain.sources import sources
-from services.admissions.domain.superseded import Essence, essence, extended
+from services.admissions.domain.superseded import Essence, essence, extended, last_word, repeats
 from tests.admissions.domain.builders import M1, M2, PROFILE, an_event, on
 from tests.admissions.domain.histories import INSTANTS, LONG, histories
 
@@ -215,3 +215,82 @@ def test_the_visit_is_that_of_all_its_events(
         known = known or essence(read, profile.dup_window)
         assert known.count == len(read)
         assert outcome(known.told, profile) == outcome(read, profile)
+
+
+# --- the last word repeated -----------------------------------------------------------------------------------
+
+
+LAST = an_event("A08", "06 09:00", pv1_3="4W")
+
+
+def again(event: AdtEvent, n: int = 1, **changes: object) -> AdtEvent:
+    """The same said n minutes later."""
+    later = timedelta(minutes=n)
+    return structs.replace(
+        event,
+        event_id=f"{event.event_id}.{n}",
+        control_id=f"{event.control_id}{n}",
+        fingerprint=f"{event.fingerprint}.{n}",
+        occurred_at=event.occurred_at + later,
+        recorded_at=event.recorded_at + later,
+        created_at=event.created_at + later,
+        received_at=event.received_at + later,
+        **changes,
+    )
+
+
+def test_a_word_repeated() -> None:
+    """Given an update that is the last word; then the same said later only repeats it."""
+    assert last_word([A01, LAST]) is LAST
+    assert repeats(again(LAST), LAST)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        again(LAST, attending="BOB"),
+        again(LAST, trigger="A02"),
+        again(LAST, patient=None),
+        structs.replace(again(LAST), occurred_at=on("05 12:00")),
+        structs.replace(again(LAST), received_at=on("05 12:00")),
+        structs.replace(again(LAST), recorded_at=on("05 12:00"), occurred_at=on("05 12:00")),
+    ],
+    ids=["another word", "another kind", "another patient", "another time", "known before", "older"],
+)
+def test_what_repeats_nothing(event: AdtEvent) -> None:
+    """Given anything else; then the visit is folded again."""
+    assert not repeats(event, LAST)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [A01],
+        [A01, structs.replace(LAST, occurred_at=on("05 12:00"))],
+        [an_event("A03", "09 15:00", recorded="06 08:00"), LAST],
+        [structs.replace(A01, received_at=on("07 08:00")), LAST],
+    ],
+    ids=["no update", "said of before", "not the last to happen", "not the last to come"],
+)
+def test_no_last_word(events: list[AdtEvent]) -> None:
+    """Given that the last event is no update, or not last in every order; then there is nothing to repeat."""
+    assert last_word(events) is None
+
+
+@settings(max_examples=1500 if LONG else 100, deadline=None)
+@given(histories(max_size=10), st.integers(1, 3))
+def test_the_last_word_repeated_changes_nothing(events: list[AdtEvent], count: int) -> None:
+    """Given any history that ends with an update, said again once or more; then visit, owner and sources stay."""
+    latest = max(events, key=lambda event: event.recorded_at)
+    last = structs.replace(again(latest, 600), trigger="A08", stated_at=None)
+    last = structs.replace(last, occurred_at=last.recorded_at, received_at=on("20 08:00"))
+    before = [*events, last]
+    if last_word(before) is None:
+        return
+    after = before.copy()
+    for n in range(count):
+        echo = again(last, n + 1)
+        assert repeats(echo, after[-1])
+        after.append(echo)
+    assert fold(after, PROFILE) == fold(before, PROFILE)
+    assert reported_by(told(after)) == reported_by(told(before))
