@@ -85,8 +85,8 @@ WHERE v.visit_id = $1;
 
 -- name: case_events
 -- Every message about the visit number, in order of arrival.
-SELECT event_id, trigger, applied, occurred_at, received_at, body
-FROM admissions.event WHERE root_id = $1 ORDER BY received_at, occurred_at, event_id;
+SELECT e.event_id, e.trigger, e.applied, e.occurred_at, e.received_at, admissions.body_of(e) AS body
+FROM admissions.event e WHERE e.root_id = $1 ORDER BY e.received_at, e.occurred_at, e.event_id;
 
 -- name: case_deadlines
 -- What the case owes and owed.

@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from functools import partial
 
 from schemas import topics
-from services.admissions import merges, publish, upkeep
+from services.admissions import checkpoints, merges, publish, upkeep
 from services.admissions.consumer import Inbound
 from services.admissions.feed_reload import Reload
 from services.admissions.settings import Settings
@@ -56,3 +56,10 @@ def _tell_mark(service: Service) -> Coroutine[None, None, None]:
 def _upkeep(service: Service) -> Coroutine[None, None, None]:
     once = partial(upkeep.prune, service)
     return run_forever("prune", once, service.progress, every=3600, limit=7200, registry=service.registry)
+
+
+def _close(service: Service) -> Coroutine[None, None, None]:
+    once = partial(checkpoints.run, service)
+    return run_forever(
+        "checkpoints", once, service.progress, every=3600, limit=7200, registry=service.registry
+    )

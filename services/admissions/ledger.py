@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -10,7 +11,8 @@ import asyncpg
 import msgspec
 
 from schemas.encounters import CareClass, Visit, VisitState
-from services.admissions import people, store
+from services.admissions import checkpoints, people, store
+from services.admissions.domain.checkpoints import filled, parted
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.fold import fold
 from services.admissions.domain.joins import (
@@ -95,10 +97,7 @@ async def _visits(
         return []
     alone = None if held.tied or held.moves else seen
     recalled = await alone.recall(db, kept, feeds.by_name) if alone is not None else {}
-    events: dict[UUID, Sequence[Told]] = recalled | await store.events_of_roots(
-        db, held.roots - recalled.keys()
-    )
-    stand = await store.visits_of_roots(db, held.roots)
+    events, stand, closed = await _read(db, held, recalled)
     moves = await _moves(db, events) if held.moves else {}
     rows = []
     for sheaf in await _sheaves(db, held, events):
@@ -109,6 +108,10 @@ async def _visits(
         if alone is not None and sheaf.owner not in recalled:
             told = alone.read(sheaf.owner, told, profile)
             events[sheaf.owner] = told
+        first = 0
+        if sheaf.owner in closed:
+            late, told, first = _after_checkpoint(sheaf.owner, told, stand, profile)
+            rows += late
         reporter = reported_by(told, of_accounts(moves, told))
         if reporter is None:
             continue
@@ -117,9 +120,9 @@ async def _visits(
         own = [event for _, event in told]
         patient_id = members[reporter].survivor_id
         for root_id, visits, into in described(sheaf, events, own, profile):
-            while (ghost := stand.get((root_id, len(visits)))) is not None:
+            while (ghost := stand.get((root_id, first + len(visits)))) is not None:
                 visits.append(vanished(Visit.model_validate_json(ghost["document"])))
-            for generation, visit in enumerate(visits):
+            for generation, visit in enumerate(visits, first):
                 before = stand.get((root_id, generation))
                 row = _visit_row(
                     root_id, generation, visit, own, profile, Whose(reporter, patient_id, into), before
@@ -129,6 +132,44 @@ async def _visits(
     if rows:
         await store.upsert_visits(db, rows)
     return rows
+
+
+async def _read(
+    db: Db, held: Held, recalled: dict[UUID, Sequence[Told]]
+) -> tuple[dict[UUID, Sequence[Told]], dict[tuple[UUID, int], asyncpg.Record], set[UUID]]:
+    """What was told under the visit numbers, the visits they have, and which of the numbers have a checkpoint."""
+    events = recalled | await store.events_of_roots(db, held.roots - recalled.keys())
+    stand = await store.visits_of_roots(db, held.roots)
+    closed = {root_id for (root_id, _), row in stand.items() if row["checkpointed_at"]}
+    if closed and (held.tied or held.moves) and (again := await checkpoints.joined_or_moved(db, closed)):
+        await checkpoints.reopen(db, again)
+        events |= await store.events_of_roots(db, again)
+        closed -= again
+    return events, stand, closed
+
+
+def _after_checkpoint(
+    root_id: UUID,
+    told: Sequence[Told],
+    stand: Mapping[tuple[UUID, int], asyncpg.Record],
+    profile: FeedProfile,
+) -> tuple[list[VisitRow], Sequence[Told], int]:
+    """Rows of closed visits in which late messages filled a gap; what was told of later stays, and their first number."""
+    rows: list[asyncpg.Record] = []
+    while (row := stand.get((root_id, len(rows)))) is not None and row["checkpointed_at"]:
+        rows.append(row)
+    visits = [Visit.model_validate_json(row["document"]) for row in rows]
+    parts, following = parted(visits, told)
+    found = []
+    for row, visit, part in zip(rows, visits, parts, strict=True):
+        own = [event for _, event in part]
+        now = filled(visit, own, profile)
+        if now is not visit:
+            whose = Whose(row["reported_id"], row["patient_id"], row["folded_into"])
+            written = _visit_row(root_id, row["generation"], now, own, profile, whose, row)
+            if written is not None:
+                found.append(replace(written, live=row["live"]))
+    return found, following, len(rows)
 
 
 async def _moves(
@@ -228,7 +269,10 @@ def _visit_row(
     whose: Whose,
     before: asyncpg.Record | None,
 ) -> VisitRow | None:
-    visit = visit.model_copy(update={"sources": sources(visit, events)})
+    told = {one.learned_at: one for one in (*sources(visit, events), *visit.sources)}
+    visit = visit.model_copy(
+        update={"sources": tuple(told[at] for at in sorted(told)), "generation": generation}
+    )
     document = visit.model_dump_json(exclude_none=True, exclude_defaults=True)
     test = events[0].test
     live = profile.mode == "live" and not test

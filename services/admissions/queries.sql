@@ -146,17 +146,18 @@ FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'admissions.message'::regclass;
 
 -- name: events_of_roots
--- All events of these visit numbers: the whole input of the fold.
-SELECT root_id, patient_id, body FROM admissions.event WHERE root_id = ANY($1::uuid[]);
+-- All events of these visit numbers that are in no checkpoint: the whole input of the fold.
+SELECT root_id, patient_id, body FROM admissions.event WHERE root_id = ANY($1::uuid[]) AND octet_length(body) > 0;
 
 -- name: count_events
--- How many events there are of these visit numbers, and how often events were read again.
+-- How many events there are of these visit numbers, in no checkpoint, and how often events were read again.
 SELECT root_id, count(*) AS events, (SELECT times FROM admissions.reread) AS reread
-FROM admissions.event WHERE root_id = ANY($1::uuid[]) GROUP BY root_id;
+FROM admissions.event WHERE root_id = ANY($1::uuid[]) AND octet_length(body) > 0 GROUP BY root_id;
 
 -- name: visits_of_roots
 -- The visits these numbers have now.
-SELECT visit_id, root_id, generation, reported_id, patient_id, feed, live, test, document, folded_into, revision
+SELECT visit_id, root_id, generation, reported_id, patient_id, feed, live, test, document, folded_into, revision,
+       checkpointed_at
 FROM admissions.visit WHERE root_id = ANY($1::uuid[]);
 
 -- name: upsert_visits
@@ -337,9 +338,19 @@ WHERE r.rejection_id = n.id AND r.published_revision < n.revision;
 -- Publish refused messages again, all or those since an instant.
 UPDATE admissions.rejection SET published_revision = 0 WHERE $1::timestamptz IS NULL OR received_at >= $1;
 
+-- name: stored_roots
+-- A page of the visit numbers, by id, for refolding after an upgrade.
+SELECT root_id FROM admissions.visit_root WHERE root_id > $1 ORDER BY root_id LIMIT $2;
+
 -- name: stored_events
--- A page of stored events, by id, for refolding after an upgrade.
-SELECT event_id, root_id, patient_id, body FROM admissions.event WHERE event_id > $1 ORDER BY event_id LIMIT $2;
+-- The events of these visit numbers that are in no checkpoint.
+SELECT event_id, root_id, patient_id, body
+FROM admissions.event WHERE root_id = ANY($1::uuid[]) AND octet_length(body) > 0;
+
+-- name: stored_events_without_visit
+-- A page of the events that name no visit, by id.
+SELECT event_id, root_id, patient_id, body
+FROM admissions.event WHERE root_id IS NULL AND event_id > $1 ORDER BY event_id LIMIT $2;
 
 -- name: mark_applied
 -- These events have effect now.
@@ -367,7 +378,7 @@ WHERE root_id IS NULL AND feed = $1 AND patient_id > $2 ORDER BY patient_id LIMI
 SELECT e.event_id, e.body, m.raw
 FROM admissions.event e
 LEFT JOIN admissions.message m ON m.event_id = e.event_id AND m.received_at = e.received_at
-WHERE e.root_id = ANY($1::uuid[]);
+WHERE e.root_id = ANY($1::uuid[]) AND octet_length(e.body) > 0;
 
 -- name: messages_of_patients
 -- The same of messages of a feed about these identifiers that name no visit.
@@ -407,11 +418,83 @@ DELETE FROM admissions.account_move WHERE event_id = ANY($1::uuid[]);
 -- The events that tell of these identifiers: without a visit, and in the visits of these persons or of these numbers.
 SELECT patient_id, body FROM admissions.event WHERE root_id IS NULL AND patient_id = ANY($1::uuid[])
 UNION ALL
-SELECT patient_id, body FROM admissions.event
-WHERE patient_id = ANY($1::uuid[]) AND root_id IN (
+SELECT e.patient_id, admissions.body_of(e) FROM admissions.event e
+WHERE e.patient_id = ANY($1::uuid[]) AND e.root_id IN (
     SELECT root_id FROM admissions.visit WHERE patient_id = ANY($2::uuid[]) UNION SELECT unnest($3::uuid[])
 );
 
 -- name: feeds_told
 -- Whether a feed told anything.
 SELECT EXISTS (SELECT FROM admissions.event WHERE feed = $1) AS told;
+
+-- name: closed_roots
+-- A page of the visit numbers with a visit that was over before $1, the earliest end first.
+SELECT root_id, coalesce(discharged_at, learned_at) AS closed_at
+FROM admissions.visit
+WHERE checkpointed_at IS NULL AND state IN ('discharged', 'cancelled') AND coalesce(discharged_at, learned_at) < $1
+  AND (coalesce(discharged_at, learned_at), root_id) > ($2::timestamptz, $3::uuid)
+ORDER BY coalesce(discharged_at, learned_at), root_id LIMIT $4;
+
+-- name: joined_or_moved
+-- Of these visit numbers those that another one became, or whose account went to another patient.
+SELECT r.root_id
+FROM admissions.visit_root r
+WHERE r.root_id = ANY($1::uuid[]) AND (
+    EXISTS (SELECT FROM admissions.visit_join j WHERE j.retired_id = r.root_id)
+    OR EXISTS (SELECT FROM admissions.visit_join j WHERE j.surviving_id = r.root_id)
+    OR EXISTS (
+        SELECT FROM admissions.account_move m
+        WHERE m.feed = r.feed AND (
+            (m.authority, m.number) = (r.authority, r.number) OR m.authority || E'\x1f' || m.number = r.account
+            OR EXISTS (
+                SELECT FROM admissions.visit_account a
+                WHERE a.root_id = r.root_id AND a.feed = r.feed AND a.account = m.authority || E'\x1f' || m.number
+            )
+        )
+    )
+);
+
+-- name: checkpoint
+-- Put together what was said under those of these visit numbers of which every visit was over before $2, and nothing was
+-- heard since. Gives how many visits and events that were.
+WITH closed AS (
+    SELECT n.root_id FROM unnest($1::uuid[]) AS n (root_id)
+    WHERE NOT EXISTS (
+        SELECT FROM admissions.visit v
+        WHERE v.root_id = n.root_id AND v.checkpointed_at IS NULL
+          AND (v.state NOT IN ('discharged', 'cancelled') OR coalesce(v.discharged_at, v.learned_at) >= $2)
+    ) AND NOT EXISTS (SELECT FROM admissions.event e WHERE e.root_id = n.root_id AND e.received_at >= $2)
+), kept AS (
+    INSERT INTO admissions.checkpoint AS c (root_id, at, event_ids, bodies)
+    SELECT e.root_id, $3, array_agg(e.event_id ORDER BY e.received_at, e.event_id),
+           array_agg(e.body ORDER BY e.received_at, e.event_id)
+    FROM closed JOIN admissions.event e USING (root_id)
+    WHERE octet_length(e.body) > 0
+    GROUP BY e.root_id
+    ON CONFLICT ON CONSTRAINT checkpoint_pkey DO UPDATE SET
+        at = excluded.at, event_ids = c.event_ids || excluded.event_ids, bodies = c.bodies || excluded.bodies
+), emptied AS (
+    UPDATE admissions.event e SET body = '' FROM closed
+    WHERE e.root_id = closed.root_id AND octet_length(e.body) > 0
+    RETURNING e.event_id
+), marked AS (
+    UPDATE admissions.visit v SET checkpointed_at = $3 FROM closed
+    WHERE v.root_id = closed.root_id AND v.checkpointed_at IS NULL
+    RETURNING v.visit_id
+)
+SELECT (SELECT count(*) FROM marked) AS visits, (SELECT count(*) FROM emptied) AS events;
+
+-- name: reopen
+-- Take the checkpoints of these visit numbers apart again: their visits are folded from all that was said.
+WITH gone AS (
+    DELETE FROM admissions.checkpoint WHERE root_id = ANY($1::uuid[]) RETURNING event_ids, bodies
+), back AS (
+    UPDATE admissions.event e SET body = told.body
+    FROM gone, unnest(gone.event_ids, gone.bodies) AS told (event_id, body)
+    WHERE e.event_id = told.event_id
+)
+UPDATE admissions.visit SET checkpointed_at = NULL WHERE root_id = ANY($1::uuid[]);
+
+-- name: count_checkpointed
+-- How many visits are closed for so long that they stand as they are.
+SELECT count(*) FROM admissions.visit WHERE checkpointed_at IS NOT NULL;

@@ -89,7 +89,7 @@ async def empty(db: Db, old: Sequence[Kept]) -> int:
     for (root_id, generation), before in (await store.visits_of_roots(db, roots - counts.keys())).items():
         visit = ledger.vanished(Visit.model_validate_json(before["document"]))
         document = visit.model_dump_json(exclude_none=True, exclude_defaults=True)
-        if document == before["document"]:
+        if before["checkpointed_at"] or document == before["document"]:
             continue
         rows.append(
             VisitRow(

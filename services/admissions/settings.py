@@ -52,6 +52,13 @@ class Settings(ReadingSettings):
         description="how long raw messages are kept, as an ISO 8601 duration",
         examples=["P90D"],
     )
+    checkpoint_after: timedelta = Field(
+        default=timedelta(days=90),
+        ge=timedelta(days=31),
+        description="how long after its end, with no news, a visit is closed: later messages no longer change its state; "
+        "an ISO 8601 duration",
+        examples=["P90D"],
+    )
     poison_share: float = Field(
         default=0.95,
         gt=0,

@@ -427,12 +427,23 @@ async def hear(db: Db, heard: Heard) -> None:
     await db.execute(SQL["hear"], feeds, facilities, units, hours, counts, latest)
 
 
-async def stored_events(db: Db, after: UUID, limit: int) -> list[Kept]:
-    """A page of stored events by id."""
-    rows = await db.fetch(SQL["stored_events"], after, limit)
-    return [
-        Kept(_events.decode(row["body"]), row["event_id"], row["patient_id"], row["root_id"]) for row in rows
-    ]
+async def stored_roots(db: Db, after: UUID, limit: int) -> list[UUID]:
+    """A page of the visit numbers by id."""
+    return [row["root_id"] for row in await db.fetch(SQL["stored_roots"], after, limit)]
+
+
+async def stored_events(db: Db, roots: Iterable[UUID]) -> list[Kept]:
+    """The events of these visit numbers, but those in a checkpoint."""
+    return [_kept(row) for row in await db.fetch(SQL["stored_events"], list(roots))]
+
+
+async def stored_events_without_visit(db: Db, after: UUID, limit: int) -> list[Kept]:
+    """A page of the events that name no visit, by id."""
+    return [_kept(row) for row in await db.fetch(SQL["stored_events_without_visit"], after, limit)]
+
+
+def _kept(row: asyncpg.Record) -> Kept:
+    return Kept(_events.decode(row["body"]), row["event_id"], row["patient_id"], row["root_id"])
 
 
 async def mark_applied(db: Db, events: Iterable[UUID]) -> None:

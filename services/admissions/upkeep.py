@@ -1,6 +1,6 @@
 """What keeps admissions in shape: old raw messages go by the month; refolding after an upgrade."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from services.admissions.domain.silence import WEEKS
 from services.admissions.feeds import Feeds
 from services.admissions.people import SetGrewError
 from services.admissions.settings import Settings
+from services.admissions.store import Kept
 from services.chassis import clock
 from services.chassis.logs import get_logger
 from services.chassis.postgres import Pool, transaction
@@ -17,7 +18,8 @@ from services.chassis.service import Service
 
 log = get_logger("admissions.upkeep")
 
-PAGE = 1000
+PAGE = 200
+"""Visit numbers, or events without one, that are applied in one transaction."""
 
 
 async def prune(service: Service) -> None:
@@ -46,29 +48,39 @@ async def prune(service: Service) -> None:
 async def refold(pool: Pool, feeds: Feeds, tell: Callable[[int, int], None] | None = None) -> int:
     """Apply every stored event again, as this version understands it; gives the number of visits that changed.
 
-    Safe beside a running system and safe to repeat: nothing changes where nothing differs. `tell` is given
-    the number of events read and of visits changed after each page.
+    What names no visit comes first: merges hold before the visits. Closed visits stand as they are. Safe beside a
+    running system and safe to repeat: nothing changes where nothing differs. `tell` is given the number of events
+    read and of visits changed after each page.
     """
-    after, read, changed = UUID(int=0), 0, 0
-    while True:
-        async with pool.acquire() as db:
-            page = await store.stored_events(db, after, PAGE)
-        if not page:
-            return changed
-        wanted: set[UUID] = set()
+    read, changed = 0, 0
+    for by_visit in (False, True):
+        after = UUID(int=0)
         while True:
-            try:
-                async with transaction(pool) as db:
-                    again = await holding.surrogates(db, [(one.event_id, one.event) for one in page])
-                    held = await holding.hold(db, again, wanted)
-                    written = await ledger.settle(db, again, held, feeds)
-                    await store.mark_applied(
-                        db, [one.event_id for one in again if applied(one.event.trigger)]
-                    )
-            except SetGrewError as grown:
-                wanted |= grown.patients
-            else:
+            async with pool.acquire() as db:
+                if by_visit:
+                    roots = await store.stored_roots(db, after, PAGE)
+                    page = await store.stored_events(db, roots)
+                else:
+                    page = await store.stored_events_without_visit(db, after, PAGE)
+                    roots = [one.event_id for one in page]
+            if not roots:
                 break
-        after, read, changed = page[-1].event_id, read + len(page), changed + written
-        if tell:
-            tell(read, changed)
+            after, read = roots[-1], read + len(page)
+            changed += await _refold(pool, feeds, page) if page else 0
+            if tell:
+                tell(read, changed)
+    return changed
+
+
+async def _refold(pool: Pool, feeds: Feeds, page: Sequence[Kept]) -> int:
+    wanted: set[UUID] = set()
+    while True:
+        try:
+            async with transaction(pool) as db:
+                again = await holding.surrogates(db, [(one.event_id, one.event) for one in page])
+                held = await holding.hold(db, again, wanted)
+                written = await ledger.settle(db, again, held, feeds)
+                await store.mark_applied(db, [one.event_id for one in again if applied(one.event.trigger)])
+                return written
+        except SetGrewError as grown:
+            wanted |= grown.patients

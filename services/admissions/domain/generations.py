@@ -24,7 +24,7 @@ def generations(events: Sequence[AdtEvent], profile: FeedProfile) -> list[Sequen
     lefts, starts = [left for left, _ in bounds], [start for _, start in bounds]
     parts: list[list[AdtEvent]] = [[] for _ in range(len(bounds) + 1)]
     for event in events:
-        parts[_generation(event, lefts, starts)].append(event)
+        parts[generation_of(event, lefts, starts)].append(event)
     return [part for part in parts if part]
 
 
@@ -38,7 +38,7 @@ def _bounds(events: Sequence[AdtEvent], profile: FeedProfile) -> list[Bound]:
         before = _earlier(events, start, n, admissions[0][0])
         if bounds:
             left, begun = bounds[-1]
-            before = [event for event in before if _generation(event, [left], [begun])]
+            before = [event for event in before if generation_of(event, [left], [begun])]
         if any(discharge_time(event) for event in before):
             stay = standing(before, profile)
             ended = discharged_at(before, stay.discharges)
@@ -75,7 +75,7 @@ def _earlier(events: Sequence[AdtEvent], start: datetime, n: int, first: datetim
     return found
 
 
-def _generation(event: AdtEvent, lefts: Sequence[datetime], starts: Sequence[datetime]) -> int:
+def generation_of(event: AdtEvent, lefts: Sequence[datetime], starts: Sequence[datetime]) -> int:
     """By PV1-44 where the event has it, else by its time: a plan is for what comes, anything else for what was."""
     if isinstance(event.admit_at, datetime):
         return bisect_left(lefts, event.admit_at)
