@@ -20,6 +20,7 @@ from services.notifications.domain.model import DUE_SOON, LATE_KNOWN, MISSED, RE
 from services.transitions.domain.notices import DECLINED, RED_FLAG
 from services.transitions.domain.protocol import Protocol
 from services.transitions.protocol import load_protocol
+from tests.infra import nursery
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
@@ -228,15 +229,7 @@ def test_what_a_page_says_to_try_works(page: str, line: str) -> None:
     words = shlex.split(line)
     assert words[0] == "baton", f"{page}: {line}"
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("BATON_", "KAFKA_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=ROOT,
-        env=clean,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = nursery.baton(*words[1:], env=clean, cwd=ROOT)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout

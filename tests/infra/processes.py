@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Protocol
 
 PR_SET_PDEATHSIG = 1
 
@@ -18,6 +19,19 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 class ServerFailed(RuntimeError):
     """A server ended or stayed silent while it was expected to get ready."""
+
+
+class Running(Protocol):
+    """A process as `subprocess.Popen` shows it."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | Any: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
 
 
 class Child:
@@ -36,7 +50,7 @@ class Child:
         self.log = log
         self._log_start = log.stat().st_size if log.exists() else 0
         self._argv0 = Path(argv[0]).name
-        self.process = _spawner.submit(self._spawn, argv, env, user, cwd, dies_by).result()
+        self.process: Running = _spawner.submit(self._spawn, argv, env, user, cwd, dies_by).result()
 
     def _spawn(
         self,
@@ -45,7 +59,7 @@ class Child:
         user: str | None,
         cwd: Path | None,
         dies_by: signal.Signals,
-    ) -> subprocess.Popen[bytes]:
+    ) -> Running:
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 argv,
@@ -58,7 +72,7 @@ class Child:
                 extra_groups=[] if user else None,
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=_dies_with_parent(dies_by),  # noqa: PLW1509  (it takes no lock)
+                preexec_fn=dies_with_parent(dies_by),  # noqa: PLW1509  (it takes no lock)
             )
 
     @property
@@ -103,7 +117,7 @@ def _group_of(user: str) -> int:
     return pwd.getpwnam(user).pw_gid
 
 
-def _dies_with_parent(by: signal.Signals) -> Callable[[], None] | None:
+def dies_with_parent(by: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import signal
+from pathlib import Path
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from tests.infra import KafkaServer, PostgresServer
+from tests.infra import KafkaServer, PostgresServer, nursery
 
 
 async def produce(bootstrap: str, topic: str, *values: bytes) -> None:
@@ -115,3 +117,33 @@ def test_no_setting_leaks_in() -> None:
     leaked = [name for name in os.environ if name.startswith("KAFKA_") or name == "DATABASE_URL"]
 
     assert leaked == []
+
+
+def test_a_forked_command_is_a_process_of_its_own() -> None:
+    """It has the words, environment, input and output it was given, and ends with its own code."""
+    mine = os.environ | {"BATON_LOG_LEVEL": "ERROR"}
+
+    refused = nursery.baton("nonsense", env=mine)
+    read = nursery.baton("normalize", "-", env=mine, given="MSH|nothing")
+    closed = nursery.baton("run", "admissions", env={"DATABASE_URL": "postgresql://x/y"})
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "invalid choice: 'nonsense'" in refused.stderr
+    assert read.stdout.startswith("{")
+    assert closed.returncode == 2
+    assert "KAFKA_BOOTSTRAP_SERVERS" in closed.stderr
+    assert "BATON_LOG_LEVEL" not in os.environ
+
+
+def test_a_forked_process_is_killed_like_any_other(tmp_path: Path) -> None:
+    """Killed, it is gone, and says by what."""
+    nowhere = {"DATABASE_URL": "postgresql://x@127.0.0.1:1/y", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    process = nursery.Baton(["run", "admissions"], log=tmp_path / "log", env=nowhere)
+    process.wait_until(lambda: '"event": "serving"' in process.said(), within=60)
+    assert process.alive
+
+    process.process.kill()
+
+    assert process.process.wait(20) == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.process.pid, 0)

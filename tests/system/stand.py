@@ -27,6 +27,7 @@ from services.chassis import clock
 from services.chassis.kafka import Admin, Outgoing, Producer, TopicSpec, ensure_topics
 from services.chassis.postgres import Db
 from services.chassis.settings import ServiceSettings
+from tests.infra import nursery
 from tests.infra.processes import Child
 from tests.system.receiver import Receiver
 from tests.system.stories import Beat
@@ -61,10 +62,18 @@ async def until(holds: Callable[[], Any], what: str, *, within: float = PATIENCE
 
 
 class Process:
-    """One process of Baton under a name of its own, which may die and live many times; its log goes on."""
+    """One process of Baton under a name of its own, which may die and live many times; its log goes on.
+
+    With a `root` it is started as a user does, from the program in that folder.
+    """
 
     def __init__(
-        self, name: str, program: str, environment: Mapping[str, str], folder: Path, root: Path = ROOT
+        self,
+        name: str,
+        program: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        root: Path | None = None,
     ) -> None:
         self.root = root
         self.name = name
@@ -74,13 +83,18 @@ class Process:
         self.child: Child | None = None
 
     def start(self) -> None:
-        self.child = Child(
-            [sys.executable, "-m", "baton", "run", self.program],
-            log=self.log,
-            env=self.environment,
-            cwd=self.root,
-            dies_by=SIGTERM,
-        )
+        if self.root is None:
+            self.child = nursery.Baton(
+                ["run", self.program], log=self.log, env=self.environment, cwd=ROOT, dies_by=SIGTERM
+            )
+        else:
+            self.child = Child(
+                [sys.executable, "-m", "baton", "run", self.program],
+                log=self.log,
+                env=self.environment,
+                cwd=self.root,
+                dies_by=SIGTERM,
+            )
 
     @property
     def life(self) -> Child:
@@ -135,7 +149,7 @@ class System:
     receiver: Receiver
     starts_at: datetime
     settings: dict[str, str] = field(default_factory=dict)
-    root: Path = ROOT
+    root: Path | None = None
     topics: tuple[TopicSpec, ...] = tuple(
         TopicSpec(t.name, t.partitions, t.compacted, t.retention_ms, t.max_bytes) for t in TOPICS
     )

@@ -248,7 +248,7 @@ def _baton(system: System, *line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "baton", *line],
         env=system.environment("operator"),
-        cwd=system.root,
+        cwd=system.root or ROOT,
         capture_output=True,
         text=True,
         check=False,

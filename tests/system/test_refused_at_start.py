@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 import socket
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.infra import nursery
 from tests.infra.postgres import execute
 from tests.system.stand import ROOT
 
@@ -132,17 +132,5 @@ async def _run(start: Start, folder: Path) -> tuple[int, str]:
         (folder / name).write_text(text)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("BATON_", "KAFKA_"))}
     environment = clean | NOWHERE | {"BATON_CONFIG_DIR": str(folder)} | start.settings
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "baton", "run", start.process,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        cwd=ROOT, env=environment,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(120):
-            said, _ = await child.communicate()
-    except TimeoutError:
-        child.kill()
-        said, _ = await child.communicate()
-        raise AssertionError(f"{start} did not end:\n{said.decode()}") from None
-    assert child.returncode is not None
-    return child.returncode, said.decode()
+    ended = await asyncio.to_thread(nursery.baton, "run", start.process, env=environment, cwd=ROOT)
+    return ended.returncode, ended.stdout + ended.stderr

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy import catalogue
 from services.chassis import metrics
 from tests.system.conftest import NewSystem
-from tests.system.stand import PROCESSES, until
+from tests.system.stand import PROCESSES, ROOT, until
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -20,7 +20,7 @@ async def test_what_is_served_is_what_is_written(new_system: NewSystem) -> None:
     counters stand at nought, and the gauges of deadlines and alerts are there.
     """
     said: dict[str, str] = {}
-    async with new_system(datetime(2026, 1, 5, tzinfo=UTC)) as system:
+    async with new_system(datetime(2026, 1, 5, tzinfo=UTC), root=ROOT) as system:
         await system.start()
 
         async def counted() -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from services.chassis.kafka import TopicSpec, ensure_topics
 from tests.admissions.mllp.conftest import PARTITIONS, frame, listening, settings_for, stored
 from tests.admissions.mllp.load import Load, control_of, message
 from tests.chassis.conftest import until
-from tests.infra import KafkaServer
+from tests.infra import KafkaServer, nursery
 from tests.infra.processes import Child
 
 
@@ -98,12 +97,7 @@ class Listening:
         self.child = self._start()
 
     def _start(self) -> Child:
-        return Child(
-            [sys.executable, "-m", "baton", "run", "mllp"],
-            log=self.log,
-            env=self.environment,
-            dies_by=SIGTERM,
-        )
+        return nursery.Baton(["run", "mllp"], log=self.log, env=self.environment, dies_by=SIGTERM)
 
     def start_again(self) -> None:
         self.child = self._start()
