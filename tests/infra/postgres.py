@@ -90,7 +90,7 @@ class PostgresServer:
 
     def fresh_database(self, template: str | None = None) -> str:
         name = f"baton_{secrets.token_hex(6)}"
-        copied = f' TEMPLATE "{template}"' if template else ""
+        copied = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""
         run_sync(execute(self.dsn, f'CREATE DATABASE "{name}"{copied}'))
         return with_database(self.dsn, name)
 
