@@ -16,6 +16,7 @@ _REASONS = {
     "interpreter_needed": "whether an interpreter is needed",
 }
 _NOTES = {
+    "no_coded_diagnosis": "no diagnosis in ICD-10-CM yet: comorbidity counted as nothing, and the risk as high",
     "admission_type_unknown": "PV1-4 says nothing of urgency: counted as acute",
     "diagnosis_not_icd10cm": "a diagnosis is not coded in ICD-10-CM: not counted",
 }

@@ -59,10 +59,14 @@ class Verdict(StrEnum):
 
 
 class Warning(Message):  # noqa: A001 - the field's word
-    """An instant before the due time at which someone should hear that time is running out."""
+    """An instant before the due time at which someone should hear that time is running out.
+
+    `known_at` is given where that came true only later: the attempt or the booking that had spared them was taken back.
+    """
 
     at: Instant
     severity: str
+    known_at: Instant | None = None
 
 
 class Ack(Message):
@@ -89,10 +93,12 @@ class DeadlineEvent(Message):
 
     `due_at` is an exclusive upper bound. `learned_at` is the arrival of the message that caused this due
     time, `known_at` the arrival of what gave the present status (for a deadline that simply ran out: the
-    due time). `owed` tells whether someone still has to act: pending or missed, in an open episode.
+    due time). `owed` tells whether someone still has to act: pending or missed, in an open episode; or missed as the
+    window of its episode ended, for the week after that.
     `warned` counts the entries of `warnings` already due; `warned_at` is the offset instant of the latest.
     `hold_until` is the end of the settle window: nobody is paged before it. `generation` rises whenever an
-    alert that was sent before must not be taken for this obligation. `severity` is that of a miss.
+    alert that was sent before must not be taken for this obligation. `severity` is that of a miss. `responsible` is the
+    role that owes it: coordinator, clinician, pharmacist, practice, receiving_unit, receiving_facility.
     """
 
     deadline_id: UUID
@@ -122,6 +128,7 @@ class DeadlineEvent(Message):
     team: str
     live: bool = True
     acknowledged: tuple[Ack, ...] = ()
+    responsible: str = "coordinator"
 
 
 class Readmission(Message):
@@ -145,7 +152,7 @@ class Lace(Message):
     """The LACE index of a discharge: points of length of stay, acuity, comorbidity and emergency visits, and their sum.
 
     `provisional` until a final diagnosis is known. `rules` names weights, code list and its version. `notes` say what
-    was missing: `admission_type_unknown`, `diagnosis_not_icd10cm`.
+    was missing: `admission_type_unknown`, `diagnosis_not_icd10cm`, `no_coded_diagnosis`.
     """
 
     l: int  # noqa: E741 - the part's own name

@@ -18,6 +18,7 @@ _EPISODE_STATUS = {status.value: status for status in EpisodeStatus}
 _DEADLINE = (
     "deadline_id", "episode_id", "revision", "kind", "due_at", "settled_at", "generation", "late_known", "provisional",
     "owed", "behind", "because", "severity", "warnings", "warned", "warned_at", "hold_until", "learned_at", "known_at",
+    "responsible",
 )  # fmt: skip
 _EPISODE = (
     "episode_id", "patient_id", "visit_id", "revision", "kind", "opened_at", "closed_at", "close_reason", "protocol",

@@ -113,7 +113,7 @@ FROM transitions.episode WHERE patient_id = ANY($1::uuid[]);
 -- The deadlines of these patients, held against firing until the transaction ends.
 SELECT deadline_id, episode_id, patient_id, kind, status, due_at, becomes, settled_at, generation, late_known,
        provisional, owed, behind, because, severity, warnings, warned, warned_at, hold_until, acknowledged, learned_at,
-       known_at, revision
+       known_at, revision, waived, responsible
 FROM transitions.deadline WHERE patient_id = ANY($1::uuid[]) ORDER BY deadline_id FOR UPDATE;
 
 -- name: upsert_episodes
@@ -144,13 +144,13 @@ WHERE excluded.revision > e.revision;
 INSERT INTO transitions.deadline AS d (
     deadline_id, episode_id, patient_id, kind, status, due_at, becomes, settled_at, generation, late_known,
     provisional, owed, behind, because, severity, warnings, warned, warned_at, hold_until, acknowledged, learned_at,
-    known_at, revision
+    known_at, revision, waived, responsible
 )
 SELECT * FROM unnest(
     $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::timestamptz[],
     $9::integer[], $10::boolean[], $11::boolean[], $12::boolean[], $13::boolean[], $14::text[], $15::text[],
     $16::text[], $17::integer[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::timestamptz[],
-    $22::timestamptz[], $23::bigint[]
+    $22::timestamptz[], $23::bigint[], $24::boolean[], $25::text[]
 )
 ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
     patient_id = excluded.patient_id, status = excluded.status, due_at = excluded.due_at, becomes = excluded.becomes,
@@ -158,7 +158,8 @@ ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
     provisional = excluded.provisional, owed = excluded.owed, behind = excluded.behind, because = excluded.because,
     severity = excluded.severity, warnings = excluded.warnings, warned = excluded.warned,
     warned_at = excluded.warned_at, hold_until = excluded.hold_until, acknowledged = excluded.acknowledged,
-    learned_at = excluded.learned_at, known_at = excluded.known_at, revision = excluded.revision
+    learned_at = excluded.learned_at, known_at = excluded.known_at, revision = excluded.revision,
+    waived = excluded.waived, responsible = excluded.responsible
 WHERE excluded.revision > d.revision;
 
 -- name: keep_judgements
@@ -295,8 +296,8 @@ UPDATE transitions.episode SET published_revision = 0 WHERE $1::timestamptz IS N
 -- Deadlines whose latest state Kafka has not heard of yet, with the place and team of their episode.
 SELECT d.deadline_id AS id, d.deadline_id, d.episode_id, d.patient_id, e.visit_id, d.kind, d.status, d.due_at,
        d.settled_at, d.generation, d.late_known, d.provisional, d.owed, d.behind, d.because, d.severity, d.warnings,
-       d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, e.facility, e.unit, e.team,
-       e.live, d.revision + (SELECT base FROM baton.revision_base) AS revision
+       d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, d.responsible, e.facility, e.unit,
+       e.team, e.live, d.revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.deadline d JOIN transitions.episode e USING (episode_id)
 WHERE d.revision > d.published_revision LIMIT $1;
 

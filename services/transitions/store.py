@@ -336,6 +336,8 @@ async def upsert_deadlines(
         [row.learned_at for row in only],
         [row.known_at for row in only],
         [row.revision for row in only],
+        [row.waived for row in only],
+        [row.responsible for row in only],
     )  # fmt: skip
 
 

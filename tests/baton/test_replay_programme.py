@@ -189,10 +189,12 @@ def test_whatever_arrives_first_ends_in_the_same_programme() -> None:
         (stay("N18.6"), "P2"),
         (stay("F20.9"), "P2"),
         (stay("I10", disposition="07"), "P2"),
+        (stay(), "P2"),
+        (stay("401.9^Hypertension^I9"), "P2"),
     ],
-    ids=["low", "LACE of ten", "case management", "against advice"],
+    ids=["low", "LACE of ten", "case management", "against advice", "not coded yet", "coded in ICD-9"],
 )
 def test_how_loud_a_missed_call_is(lines: list[replay.Line], severity: str) -> None:
-    """A page for whoever is at high risk by score or programme, or left against advice; else work for the list."""
+    """A page for whoever is at high risk by score or programme, left against advice or is not coded; else for the list."""
     alerts = replay.replay(replay.in_order(lines), UNTIL, CONFIG)["alerts"]
     assert [each["severity"] for each in alerts if each["kind"] == "call_72h_missed"] == [severity]

@@ -180,6 +180,14 @@ def test_a_warning_learned_late_is_raised_at_its_arrival() -> None:
     assert at(50) == told(Book(), a_deadline(**WARNED, learned_at=at(50))).of(SOON).raised_at
 
 
+def test_a_warning_that_somebody_had_been_spared_is_raised_when_that_is_taken_back() -> None:
+    """Given a warning of hour 48 that came true only at hour 52, when it is told, then it is raised at hour 52."""
+    late = WARNED["warnings"][0].model_copy(update={"known_at": at(52)})
+    spared = WARNED | {"warnings": (late, WARNED["warnings"][1])}
+
+    assert at(52) == told(Book(), a_deadline(**spared)).of(SOON).raised_at
+
+
 def test_a_warning_gives_way_to_the_miss() -> None:
     """At the due time the one ends and the other begins; it does not read as done."""
     soon = told(Book(), a_deadline(**WARNED), a_deadline("missed", **WARNED)).of(SOON)

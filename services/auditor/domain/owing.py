@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.reference.facilities import Facilities
@@ -13,6 +13,7 @@ from services.auditor.domain.risk import Person
 from services.auditor.domain.stay import Stay
 from services.auditor.domain.work import Work, asking, booked, red_flags, work
 
+_A_WEEK = timedelta(days=7)
 End = tuple[datetime, str]
 
 
@@ -40,6 +41,14 @@ class Duty:
     @property
     def ended(self) -> End | None:
         return min(self.ends, default=None)
+
+    @property
+    def closes(self) -> datetime | None:
+        """From when on nobody has to act; what is due as the window ends stays on the list for a week."""
+        if self.ended is None:
+            return None
+        at, why = self.ended
+        return at + _A_WEEK if why == "window_ended" and at == self.due else at
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,8 @@ class Owing:
         until = min([at for at, _ in ends] + [self.next_discharge or ends[0][0]])
         doing = work(self.deeds, left, until, self._place().zone)
         score, managed = risk.lace(self.stay, self.whose), risk.managed(self.stay, self.whose, min(ends)[0])
-        known_low = score is not None and score < self.protocol.risk["bands"][1] and not managed
+        scored = score is not None and score < self.protocol.risk["bands"][1]
+        known_low = scored and risk.coded(self.stay) and not managed
         terms = _Terms(
             doing,
             self.quiet_until,
@@ -151,7 +161,7 @@ class Owing:
         gone = [end for end in ends if end[1] != "window_ended"]
         if self.next_discharge is not None:
             gone.append((self.next_discharge, "left"))
-        for flag in red_flags(self.deeds, left, self.next_discharge):
+        for flag in red_flags(self.deeds, self.stay.arrived or left, self.next_discharge):
             key = (*self.stay.key, self.stay.generation, "red_flag", flag.call.id)
             yield Notice(key, "red_flag", "P1", self.stay, flag.answered is not None, tuple(gone))
 

@@ -20,6 +20,7 @@ _RULE = frozenset(
         "warnings",
         "complexity",
         "opened_by",
+        "responsible",
     }
 )
 _DUE = frozenset({"elapsed", "business_days", "end_of_day", "with_visit"})

@@ -74,6 +74,11 @@ def lace(stay: Stay, whose: Person) -> int | None:
     return _length(midnights) + 3 * acute + _comorbidity(stay, rules) + min(len(visits), _MOST_VISITS)
 
 
+def coded(stay: Stay) -> bool:
+    """Whether any diagnosis says something: without one nobody can tell that the risk is low."""
+    return any(each.until is None and meaning(each.said.code, each.said.system) for each in stay.diagnoses)
+
+
 def _length(midnights: int) -> int:
     if midnights < _FEW_DAYS:
         return max(midnights, 0)

@@ -40,7 +40,7 @@ def settle(duty: Duty, acknowledged: datetime | None, protocol: Protocol, now: d
         return Settled("met", tried)
     if waived is not None and waived < duty.due:
         return Settled("waived", tried, waived=True)
-    if ended is not None and ended[0] <= duty.due and ended[0] <= now:
+    if ended is not None and duty.closes == ended[0] and ended[0] <= duty.due and ended[0] <= now:
         return Settled("ended", tried)
     if now < duty.due:
         return Settled("pending", tried)

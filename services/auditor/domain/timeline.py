@@ -100,7 +100,7 @@ class Timeline:
 
     def _moments(self, known: World) -> Iterable[datetime]:
         for duty in known.duties:
-            yield from (duty.due, duty.quiet_until)
+            yield from (duty.due, duty.quiet_until, *([duty.closes] if duty.closes else []))
             yield from (at for at, _ in (*duty.ends, *duty.warnings))
         for notice in known.notices:
             yield from (at for at, _ in notice.ends)
@@ -130,8 +130,8 @@ class Timeline:
     def _count_rounds(self, known: World, settled: Mapping[Any, Settled], now: datetime) -> None:
         """What is owed again after it was done or over is asked for anew: another round of the same duty."""
         for duty in known.duties:
-            was, ended = self._duties[duty.key], duty.ended
-            closed = ended is not None and ended[0] <= now
+            was = self._duties[duty.key]
+            closed = duty.closes is not None and duty.closes <= now
             state = settled[duty.key]
             owed = state.status in {"pending", "missed"} and not closed and not state.waived
             was.round += owed and not was.owed
@@ -144,7 +144,7 @@ class Timeline:
         was = self._duties[duty.key]
         late = duty.due < was.learned and not was.heard
         ended = duty.ended
-        closed = ended is not None and ended[0] <= now
+        closed = duty.closes is not None and duty.closes <= now
         if closed and state.status == "missed":
             was.over = was.over or ended[1] == "left" if ended else was.over
         cap = "P1" if duty.page else "P3"

@@ -89,13 +89,13 @@ class RedFlag:
     answered: Deed | None
 
 
-def red_flags(deeds: Iterable[Deed], left: datetime, until: datetime | None) -> list[RedFlag]:
-    """Those of the calls from a discharge to the next one under the same number."""
+def red_flags(deeds: Iterable[Deed], since: datetime, until: datetime | None) -> list[RedFlag]:
+    """Those of the calls from the start of a stay to the next discharge under the same number."""
     calls = sorted(
         (
             d
             for d in deeds
-            if d.said.type == "contact_attempted" and d.at >= left and (until is None or d.at < until)
+            if d.said.type == "contact_attempted" and d.at >= since and (until is None or d.at < until)
         ),
         key=lambda d: (d.at, d.arrived, d.id),
     )

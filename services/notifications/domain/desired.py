@@ -63,7 +63,8 @@ def _due_soon(event: DeadlineEvent) -> Alert | None:
         return None  # owed again only after its due time: nobody was warned of that anew
     # What is owed again is pending since the arrival that brought it back.
     pending = event.known_at if event.status is DeadlineStatus.PENDING else event.learned_at
-    raised_at = max(standing[0].at, event.learned_at, pending, event.hold_until or standing[0].at)
+    first = min(warning.known_at or warning.at for warning in standing)
+    raised_at = max(first, event.learned_at, pending, event.hold_until or first)
     if raised_at >= event.due_at:
         return None
     alert = of_deadline(event, DUE_SOON, standing[-1].severity, raised_at)

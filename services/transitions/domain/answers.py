@@ -166,7 +166,7 @@ def _waived(deed: Deed, deadline: PlannedDeadline, episode: PlannedEpisode) -> b
     """Before its time it is waived; after a miss it only is nobody's work any more."""
     if deadline.settled is not None:
         return deadline.settled == ("waived", deed.at)
-    return not deadline.owed and episode.opened_at <= deed.at and not _over(episode, deed.at)
+    return deadline.waived and episode.opened_at <= deed.at
 
 
 def _item(deed: Deed, case: Case) -> Answer:

@@ -53,12 +53,16 @@ def carried(
     elif status != "pending":
         known = moment.arrival
     if row is not None:
-        if quiet and row.status == status == "missed" and not row.owed:
+        over = row.status == status == "missed" and not row.owed
+        # Whoever takes a waiver back takes back that nobody had to act: it was missed all along.
+        unwaived = row.waived and not planned.waived
+        if quiet and over and not unwaived:
             owed = False
-        again = owed and not row.owed and row.status == status == "missed"
-        learned, known = _known(row, planned, status, moment, again=again, owed=owed)
+        again = owed and over
+        learned, known = _known(row, planned, status, moment, again=again and not unwaived, owed=owed)
         reopened = row.status not in OWED and status in OWED
         generation += reopened or again or _undone(row, planned, status, moment)
+        planned = replace(planned, warnings=_since(row, planned, moment))
     same = row is not None and row.due_at == planned.due_at and row.status == status
     warned = _warned(row, planned, status, settled_at, moment)
     return DeadlineRow(
@@ -83,6 +87,23 @@ def carried(
         learned_at=learned,
         known_at=known,
         revision=row.revision if row else 0,
+        waived=planned.waived,
+        responsible=planned.responsible,
+    )
+
+
+def _since(row: DeadlineRow, planned: PlannedDeadline, moment: Moment) -> tuple[WarningAt, ...]:
+    """The warnings, each with when it came true where that was later: an attempt or a booking that had spared it is gone."""
+    if row.due_at != planned.due_at or row.warnings == planned.warnings:
+        return planned.warnings
+    before = {warning.at: warning for warning in row.warnings}
+    return tuple(
+        replace(warning, known_at=before[warning.at].known_at)
+        if warning.at in before
+        else replace(warning, known_at=moment.arrival)
+        if warning.at < moment.arrival
+        else warning
+        for warning in planned.warnings
     )
 
 

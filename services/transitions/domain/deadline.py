@@ -49,7 +49,9 @@ def plan_deadline(
     learned = learned_at(rule, draft, protocol)
     if told_at and told_at > learned:
         learned = told_at
-    waived = waived_at if not end or not waived_at or waived_at < end.at else None
+    # What is due with the window is missed as it ends: somebody has to hear of that, and can lay it aside.
+    with_window = end is not None and end.reason == WINDOW_ENDED and due == end.at
+    waived = waived_at if not end or not waived_at or waived_at < end.at or with_window else None
     return PlannedDeadline(
         kind=rule.kind,
         due_at=due,
@@ -61,9 +63,11 @@ def plan_deadline(
         learned_at=learned,
         settled=_settled(due, done, waived, end, enough=enough),
         provisional=draft.opening.provisional,
-        owed=not end and not waived,
+        owed=not waived and (not end or (with_window and draft.told_of_window)),
         warnings=owed.warnings(rule, start, due, tried=tried, bookings=work.bookings, page=draft.page),
         hold_until=draft.hold_until,
+        waived=waived is not None,
+        responsible=rule.responsible,
     )
 
 

@@ -9,11 +9,14 @@ from services.transitions.domain import calendar
 from services.transitions.domain.kept import NOTHING_KEPT, Kept, Under
 from services.transitions.domain.model import Deed, Move, Stay
 from services.transitions.domain.owed import Start
-from services.transitions.domain.protocol import UNKNOWN, Opening, Protocol
+from services.transitions.domain.protocol import UNKNOWN, DayEnds, Opening, Protocol
 from services.transitions.domain.risk.model import UNKNOWN_RISK, Risk
 
 GONE = frozenset({"cancelled", "folded"})
 WINDOW_ENDED = "window_ended"
+TOLD_OF_WINDOW = timedelta(days=7)
+"""For so long what was missed as the window ended stays on the list: nobody could see it before."""
+
 DISCHARGE, FACILITY_HANDOFF = "discharge", "facility_handoff"
 """Kinds of episodes that a discharge opens; see `schemas.transitions.EpisodeKind`."""
 
@@ -31,6 +34,7 @@ class Draft(Struct, gc=False):
 
     `page` False: never louder than work for the list. `turns` are instants at which time alone changes it.
     `said` is what the parties of a handoff said, by time, `arrived_at` when the patient was admitted elsewhere.
+    `told_of_window`: what was missed as the window ended is still to be shown.
     """
 
     stay: Stay
@@ -51,6 +55,7 @@ class Draft(Struct, gc=False):
     said: list[Deed] = field(default_factory=list)
     arrived_at: datetime | None = None
     risk: Risk = UNKNOWN_RISK
+    told_of_window: bool = False
 
     def may_end(self, at: datetime, reason: str, pending: str, *, by: datetime) -> None:
         """It ends by this where nothing earlier ends it. What lies after `by` has not happened yet."""
@@ -155,6 +160,12 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     window = day + timedelta(days=engine.window_days)
     draft.window_end = calendar.end_of_day(window, facility.tz)
     draft.may_end(draft.window_end, WINDOW_ENDED, "void", by=given.as_of)
+    if any(
+        isinstance(rule.due, DayEnds) and rule.due.days >= engine.window_days for rule in opening.deadlines
+    ):
+        shown = draft.window_end + TOLD_OF_WINDOW
+        draft.told_of_window = given.as_of < shown
+        draft.turns += [shown] if draft.told_of_window else []
     return draft
 
 

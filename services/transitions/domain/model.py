@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from services.transitions.domain.risk.model import Lace, Programme
 
+COORDINATOR = "coordinator"
+"""Whoever is responsible for a deadline where its protocol names nobody."""
+
 
 class Move(Struct, frozen=True, gc=False, omit_defaults=True):
     """A transfer that hands the patient to other people. `learned_at` is the arrival of its first report."""
@@ -163,11 +166,15 @@ class AnswerRow(Struct, frozen=True, gc=False):
     revision: int
 
 
-class WarningAt(Struct, frozen=True, gc=False):
-    """An instant at which someone should hear that time is running out."""
+class WarningAt(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An instant at which someone should hear that time is running out.
+
+    `known_at` is set where that came true only later: whatever had spared them was taken back.
+    """
 
     at: datetime
     severity: str
+    known_at: datetime | None = None
 
 
 class PlannedDeadline(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -176,6 +183,7 @@ class PlannedDeadline(Struct, frozen=True, gc=False, omit_defaults=True):
     `settled` holds (status, instant of the fact) where facts alone decide; else the deadline is pending
     before `due_at` and becomes `becomes` at it. `learned_at` is the arrival of what caused this due time.
     `owed` False: nobody has to act any more although the status may be missed (episode closed, waived).
+    `waived`: somebody has said so.
     """
 
     kind: str
@@ -189,6 +197,8 @@ class PlannedDeadline(Struct, frozen=True, gc=False, omit_defaults=True):
     owed: bool = True
     warnings: tuple[WarningAt, ...] = ()
     hold_until: datetime | None = None
+    waived: bool = False
+    responsible: str = COORDINATOR
 
 
 class PlannedReadmission(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -304,6 +314,8 @@ class DeadlineRow(Struct, gc=False, omit_defaults=True):
     learned_at: datetime
     known_at: datetime
     revision: int
+    waived: bool = False
+    responsible: str = COORDINATOR
 
 
 class EpisodeRow(Struct, gc=False, omit_defaults=True):

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID, uuid5
 
+from msgspec.structs import replace
+
 from services.transitions.domain.episodes import Draft
 from services.transitions.domain.handoff import DECLINED_TYPE
 from services.transitions.domain.model import Deed, Notice
@@ -35,22 +37,28 @@ def _declines(draft: Draft) -> Iterable[Notice]:
 def _red_flags(drafts: Sequence[Draft], n: int, deeds: Sequence[Deed]) -> Iterable[Notice]:
     """A warning sign heard since this discharge stands until a clinician has spoken with the patient.
 
+    One heard during the stay, and left at that, went home with the patient: it is told when they leave.
     It is told even where the case has ended by the calendar alone. Who is back in hospital, or dead, needs no call.
     """
     draft = drafts[n]
+    begun = draft.stay.admitted_at or draft.stay.started_at or draft.start.at
+    since = max([begun, *(earlier.start.at for earlier in drafts[:n] if not earlier.anchor)])
     until = min((later.start.at for later in drafts[n + 1 :] if not later.anchor), default=None)
     calls = [
         deed
         for deed in deeds
         if deed.type == "contact_attempted"
-        and deed.occurred_at >= draft.start.at
+        and deed.occurred_at >= since
         and (until is None or deed.occurred_at < until)
     ]
     gone = draft.end is not None and draft.end.reason != "window_ended"
     for place, deed in enumerate(calls):
         if deed.red_flag:
             done = next((later for later in calls[place + 1 :] if _settles(later)), None)
-            yield _notice(RED_FLAG, P1, deed, done, over=gone or until is not None)
+            notice = _notice(RED_FLAG, P1, deed, done, over=gone or until is not None)
+            if deed.occurred_at < draft.start.at:
+                notice = replace(notice, known_at=max(notice.known_at, draft.learned_at))
+            yield notice
 
 
 def _settles(deed: Deed) -> bool:

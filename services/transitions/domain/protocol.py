@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.reference.facilities import Facility
-from services.transitions.domain.model import Stay
+from services.transitions.domain.model import COORDINATOR, Stay
 from services.transitions.domain.risk.rules import RiskRules
 
 UNKNOWN = "unknown"
@@ -133,7 +133,7 @@ class DeadlineRule(Struct, frozen=True, gc=False):
     `severity` is that of a miss while the risk is high or unknown; `low_risk` that of a patient known to be
     at low risk, `elsewhere` that in a unit the facility does not page for. None: no difference.
     `complexity`: owed only where medical decision making is of this complexity. `opened_by`: owed only from when a
-    call asked for it.
+    call asked for it. `responsible`: the role that does the work, or takes over.
     """
 
     kind: str
@@ -145,6 +145,7 @@ class DeadlineRule(Struct, frozen=True, gc=False):
     elsewhere: str | None = None
     complexity: str | None = None
     opened_by: str | None = None
+    responsible: str = COORDINATOR
 
 
 class Complexity(Struct, frozen=True, gc=False):

@@ -16,6 +16,7 @@ _DAY = timedelta(days=1)
 _CLOCK_CHANGE = timedelta(hours=1)
 _CATEGORIES = frozenset(get_args(Category))
 _DEAD = "expired"
+_RECEIVERS = {"receiving_unit": "unit_handoff", "receiving_facility": "facility_handoff"}
 TRANSFERS: Keys = ("transfers",)
 
 
@@ -115,6 +116,15 @@ def _named(keys: Keys, kind: str, opening: OpeningFile, known: dict[str, Deadlin
         yield Wrong(keys, f"owes {kind}, which nothing can satisfy: nobody acknowledges a discharge home")
     elif known[kind].met_by.acknowledgement is None and opening.opens == "unit_handoff":
         yield Wrong(keys, f"owes {kind}, which nothing can satisfy: only acknowledgements are of a transfer")
+    elif (role := known[kind].responsible) in _RECEIVERS and _RECEIVERS[role] != opening.opens:
+        yield Wrong(
+            keys,
+            f"makes the {_say(role)} responsible for {kind}, and nobody receives anything here; name another role",
+        )
+
+
+def _say(role: str) -> str:
+    return role.replace("_", " ")
 
 
 def _deadline(keys: Keys, said: DeadlineFile, known: dict[str, DeadlineFile], window: int) -> Iterator[Wrong]:

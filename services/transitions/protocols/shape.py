@@ -25,6 +25,7 @@ def _clock(value: object) -> object:
 
 Span = Annotated[timedelta, BeforeValidator(_span), Field(ge=timedelta(0))]
 Level = Literal["P1", "P2", "P3", "P4"]
+Role = Literal["coordinator", "clinician", "pharmacist", "practice", "receiving_unit", "receiving_facility"]
 Channel = Literal["phone", "secure_message", "in_person", "other"]
 Outcome = Literal["reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier"]
 Version = Annotated[int, Field(ge=1)]
@@ -146,6 +147,7 @@ class DeadlineFile(Part):
     severity: Level
     severity_low_risk: Level | None = None
     severity_elsewhere: Level | None = None
+    responsible: Role = "coordinator"
     warnings: tuple[WarningFile, ...] = ()
 
     @model_validator(mode="after")
@@ -165,6 +167,7 @@ class DeadlineFile(Part):
             elsewhere=self.severity_elsewhere,
             complexity=self.complexity,
             opened_by=self.opened_by,
+            responsible=self.responsible,
         )
 
 

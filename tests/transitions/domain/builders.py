@@ -320,6 +320,7 @@ def without_arrivals(rows: Iterable[EpisodeRow]) -> list[Any]:
                 generation=0,
                 revision=0,
                 owed=d.owed or d.kind == "handoff_ack_unit",
+                warnings=tuple(replace(warning, known_at=None) for warning in d.warnings),
             )
             for d in row.deadlines.values()
             if d.status != "void"

@@ -113,6 +113,9 @@ def test_a_call_entered_late_asks_late() -> None:
 # --- red flags -------------------------------------------------------------------------------------------------------
 
 
+LEFT_AT_THREE = a_stay(discharged="2026-01-09 15:00", learned="2026-01-09 15:05")
+
+
 def heard(*facts: Deed | Stay) -> list[tuple[str, str, str | None]]:
     return [(n.kind, n.severity, n.ended) for n in episode(planned(*facts)).notices]
 
@@ -129,16 +132,27 @@ def heard(*facts: Deed | Stay) -> list[tuple[str, str, str | None]]:
         ((FLAG, a_stay("V2", admitted="2026-01-12 12:00")), [("red_flag", "P1", "not_needed")]),
         ((clinicians("2026-01-12 10:00", red_flag=True),), [("red_flag", "P1", None)]),
         ((a_call("2026-02-20 10:00", red_flag=True),), [("red_flag", "P1", None)]),
-        ((a_call("2026-01-09 10:00", red_flag=True),), []),
+        ((a_call("2026-01-09 10:00", red_flag=True),), [("red_flag", "P1", None)]),
+        ((a_call("2026-01-09 10:00", red_flag=True), clinicians("2026-01-09 11:00")), [("red_flag", "P1", "done")]),
+        ((a_call("2026-01-04 10:00", red_flag=True),), []),
     ],
     ids=[
         "no form", "a call back alone", "red flag", "a nurse calls again", "a clinician does not reach them",
         "a clinician does", "back in hospital", "heard by a clinician", "after the thirty days", "before the discharge",
+        "before the discharge, and answered", "before the stay",
     ],
 )  # fmt: skip
 def test_a_red_flag(facts: tuple[Deed | Stay, ...], expected: list[tuple[str, str, str | None]]) -> None:
     """It stands until a clinician has spoken with the patient, even where the case has ended by the calendar."""
     assert heard(HOME, *facts) == expected
+
+
+def test_a_red_flag_heard_during_the_stay_is_told_when_the_patient_leaves() -> None:
+    """Given a warning sign heard in the morning, when the patient goes home at three, then it is told as of then."""
+    flag = a_call("2026-01-09 10:00", red_flag=True)
+    story = Story().hears("2026-01-09 10:00", a_stay(), flag).hears("2026-01-09 15:05", LEFT_AT_THREE)
+    [found] = story.row().notices
+    assert (found.at, found.known_at) == (ny("2026-01-09 10:00"), ny("2026-01-09 15:05"))
 
 
 def test_a_red_flag_is_known_when_it_is_entered() -> None:

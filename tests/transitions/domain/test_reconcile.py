@@ -4,6 +4,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -284,6 +285,37 @@ def test_a_waiver_after_the_miss_ends_the_work_with_its_arrival() -> None:
     call = story.deadline("call_72h")
     assert (call.status, call.owed, call.known_at, call.settled_at) == (
         "missed", False, ny("2026-01-13 09:00"), ny("2026-01-12 15:00"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "waived", ["2026-01-11 09:00", "2026-01-13 09:00"], ids=["before the miss", "after it"]
+)
+def test_a_waiver_withdrawn_after_the_miss_is_a_miss_and_not_late_known(waived: str) -> None:
+    """Given a waiver, when it is withdrawn on Wednesday, then the call of Monday is missed since then: its time was known."""
+    waiver = a_waiver(waived, "call_72h")
+    story = Story().hears(LEFT, HOME).hears(waived, waiver).forgets("2026-01-14 09:00", waiver)
+    call = story.deadline("call_72h")
+    assert (call.status, call.owed, call.late_known, call.generation, call.known_at) == (
+        "missed", True, False, 1, ny("2026-01-14 09:00"))  # fmt: skip
+
+
+def test_a_waived_handoff_is_owed_again_when_the_waiver_is_withdrawn() -> None:
+    """Given a missed handoff, waived, when the waiver is withdrawn, then somebody has to take over again."""
+    waiver = a_waiver("2026-01-06 12:00", "handoff_ack_unit")
+    story = Story().hears("2026-01-06 10:10", a_stay(moves=(a_move("2026-01-06 10:10"),)))
+    story.hears("2026-01-06 12:00", waiver).forgets("2026-01-06 13:00", waiver)
+    handoff = story.deadline("handoff_ack_unit")
+    assert (handoff.status, handoff.owed, handoff.late_known) == ("missed", True, False)
+
+
+def test_a_warning_that_an_attempt_had_spared_is_known_since_the_attempt_is_withdrawn() -> None:
+    """Given an attempt on Monday, when it is withdrawn at six, then the warning of three o'clock is true since six."""
+    tried = a_call("2026-01-12 10:00", "no_answer")
+    story = Story().hears(LEFT, HOME).hears("2026-01-12 10:00", tried).forgets("2026-01-12 18:00", tried)
+    expected = [(ny("2026-01-12 15:00"), ny("2026-01-12 18:00")), (ny("2026-01-13 12:00"), None)]
+    assert [(w.at, w.known_at) for w in story.deadline("tcm_contact").warnings] == expected
+    story.hears("2026-01-12 19:00", a_call("2026-01-12 18:30", "wrong_number"))
+    assert [(w.at, w.known_at) for w in story.deadline("tcm_contact").warnings] == expected
 
 
 def test_an_attempt_entered_late_takes_back_the_warning() -> None:

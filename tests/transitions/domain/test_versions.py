@@ -1,5 +1,6 @@
 """Versions and layers: a case keeps the protocol it was opened under, and moves only by a recorded decision."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from msgspec.structs import replace
 
 from baton import replay
 from baton.replay.transitions import Transitions
+from schemas.base import iso
 from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.model import Deed, EpisodeRow, Stay
 from services.transitions.domain.protocol import Protocol
@@ -288,9 +290,13 @@ def test_a_psychiatric_visit_is_one_of_mental_health_care() -> None:
     assert settled["fuh_7d"] == settled["fuh_30d"] == ("met", ny("2026-01-15 10:00"))
 
 
-def test_what_is_due_when_the_window_ends_is_missed_and_alarms_nobody() -> None:
-    """Midnight ending day 30 ends the episode as well: missed for the record, and no work that anybody could do."""
-    lines = [
+def a_month_of(*actions: dict[str, str]) -> list[replay.Line]:
+    """An admission, a discharge home, and these actions, each with the instant it reaches us."""
+    said = [
+        replay.Line(ny(one.pop("at")), action=json.dumps(one | {"visit": "V1"}).encode())
+        for one in map(dict, actions)
+    ]
+    return said + [
         replay.Line(
             ny(at),
             adt=adt(trigger, trigger, ny(at), "P1", "V1", admitted=ny("2026-01-05 08:30"), **more).encode(),
@@ -300,10 +306,40 @@ def test_what_is_due_when_the_window_ends_is_missed_and_alarms_nobody() -> None:
             ("2026-01-09 15:05", "A03", {"discharged": ny(LEFT), "disposition": "01"}),
         )
     ]
-    found = replay.replay(lines, ny("2026-02-09 00:00"), replay.load("transitions-of-care+hedis-trc"))
-    episode = found["episodes"][0]
-    engaged = next(row for row in episode["deadlines"] if row["kind"] == "engage_30d")
-    assert (episode["close_reason"], engaged["status"]) == ("window_ended", "missed")
-    assert [alert["kind"] for alert in found["alerts"] if alert["kind"].startswith("engage")] == [
-        "engage_30d_due_soon"
-    ]
+
+
+@pytest.mark.parametrize(
+    ("actions", "until", "expected"),
+    [
+        ((), "2026-02-08 24:00", ("firing", None)),
+        ((), "2026-02-15 23:59", ("firing", None)),
+        ((), "2026-02-16 00:00", ("retracted", "2026-02-16 00:00")),
+        (
+            ({"at": "2026-02-09 09:00", "type": "deadline_waived", "kind": "engage_30d", "reason": "moved away"},),
+            "2026-02-10 00:00",
+            ("retracted", "2026-02-09 09:00"),
+        ),
+        (
+            ({"at": "2026-02-09 09:00", "type": "visit_completed", "occurred_at": "2026-02-08T10:00:00-05:00"},),
+            "2026-02-10 00:00",
+            ("retracted", "2026-02-09 09:00"),
+        ),
+        (
+            ({"at": "2026-02-09 09:00", "type": "visit_completed"},),
+            "2026-02-10 00:00",
+            ("firing", None),
+        ),
+    ],
+    ids=["at midnight", "for a week", "a week later", "laid aside", "done in time, entered late", "done too late"],
+)  # fmt: skip
+def test_what_is_due_when_the_window_ends_is_missed_and_told_for_a_week(
+    actions: tuple[dict[str, str], ...], until: str, expected: tuple[str, str | None]
+) -> None:
+    """Given a deadline due at the midnight that ends the case, when nobody has met it, then that is on the list for a week."""
+    found = replay.replay(a_month_of(*actions), ny(until), replay.load("transitions-of-care+hedis-trc"))
+    [episode] = found["episodes"]
+    assert (episode["close_reason"], episode["closed_at"]) == ("window_ended", iso(ny("2026-02-08 24:00")))
+    missed = next(alert for alert in found["alerts"] if alert["kind"] == "engage_30d_missed")
+    assert (missed["raised_at"], missed["severity"]) == (iso(ny("2026-02-08 24:00")), "P3")
+    status, ended = expected
+    assert (missed["status"], missed["ended_at"]) == (status, iso(ny(ended)) if ended else None)

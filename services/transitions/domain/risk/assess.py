@@ -20,7 +20,7 @@ from services.transitions.domain.readmission import (
     is_planned,
 )
 from services.transitions.domain.risk.findings import findings_over_time
-from services.transitions.domain.risk.lace import FINAL, acute, lace, months_before
+from services.transitions.domain.risk.lace import FINAL, NOT_YET_CODED, acute, lace, months_before
 from services.transitions.domain.risk.model import CASE_MANAGEMENT, Lace, Programme, Risk
 from services.transitions.domain.risk.programme import Background, Coded, programme
 from services.transitions.domain.risk.rules import ProgrammeRules, RiskRules
@@ -62,9 +62,15 @@ def risk_of(draft: Draft, whose: Person) -> Risk:
     chain = _chain(draft.stay, whose)
     score = _lace(draft, left, chain, whose)
     decided = _programme(draft, left, chain, whose)
-    high = decided.decision == CASE_MANAGEMENT or (score.band == "high" if score else None)
     told = (deed.at for deed in whose.deeds if deed.occurred_at == decided.since)
-    return Risk(high, score, decided, max((draft.stay.learned_at, *told)))
+    return Risk(_high(score, decided), score, decided, max((draft.stay.learned_at, *told)))
+
+
+def _high(score: Lace | None, decided: Programme) -> bool | None:
+    """Without a diagnosis LACE is a lower bound and no condition is known: not high is then not low."""
+    if decided.decision == CASE_MANAGEMENT or (score and score.band == "high"):
+        return True
+    return None if score is None or NOT_YET_CODED in score.notes else False
 
 
 def _chain(stay: Stay, whose: Person) -> list[Stay]:

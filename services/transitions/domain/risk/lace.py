@@ -11,6 +11,7 @@ from services.transitions.domain.risk.model import Lace
 from services.transitions.domain.risk.rules import LaceRules
 
 FINAL = "F"
+NOT_YET_CODED = "no_coded_diagnosis"
 _ACUTE = frozenset({"E", "U", "A", "1", "2", "5"})
 _NOT_ACUTE = frozenset({"C", "R", "3"})
 
@@ -31,6 +32,8 @@ def lace(
             continue
         coded.append(plain(diagnosis.code))
         final = final or diagnosis.type == FINAL
+    if not coded:
+        notes.add(NOT_YET_CODED)
     if acute is None:
         notes.add("admission_type_unknown")
     parts = (

@@ -13,7 +13,7 @@ class Lace(Struct, frozen=True, gc=False, omit_defaults=True):
     """The LACE index (van Walraven et al., CMAJ 2010;182:551): points of each part, 0 to 19 in total.
 
     `provisional` until a final diagnosis (DG1-6 F) is known. `rules` names weights and code list. `notes` are
-    words for what was missing: `admission_type_unknown`, `diagnosis_not_icd10cm`.
+    words for what was missing: `admission_type_unknown`, `diagnosis_not_icd10cm`, `no_coded_diagnosis`.
     """
 
     l: int  # noqa: E741 - the part's own name
