@@ -5,6 +5,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from services.admissions import holding, ledger, store
@@ -19,6 +20,7 @@ from services.admissions.people import SetGrewError
 from services.admissions.settings import Settings
 from services.admissions.store import Heard, Kept, Tally
 from services.admissions.storms import Seen, Storms
+from services.admissions.surrogates import Surrogates
 from services.chassis import clock, metrics
 from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
@@ -59,6 +61,14 @@ _Item = tuple[AdtEvent, Record, bytes]
 _Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
 
 
+class _Knows(NamedTuple):
+    """What one try at a batch knows beforehand: patients to hold besides, long visits, surrogates."""
+
+    wanted: set[UUID]
+    seen: Seen
+    surrogates: Surrogates
+
+
 class Inbound:
     """The handler of `adt.inbound`: each patient's part of a batch is kept in one transaction, or comes again."""
 
@@ -66,6 +76,7 @@ class Inbound:
         self.feeds: Feeds = settings.feeds()
         self._newest = self.feeds
         self._storms = Storms()
+        self._surrogates = Surrogates()
         self.facilities = settings.facilities()
         self._months: set[str] = set()
         self.line = Line(settings.poison_share, settings.poison_window)
@@ -152,18 +163,22 @@ class Inbound:
         wanted: set[UUID] = set()
         while True:
             try:
-                seen = self._storms.begin()
+                knows = _Knows(wanted, self._storms.begin(), self._surrogates.begin())
                 async with transaction(service.pool) as db:
-                    changed, tally = await self._apply(db, items, refusals, wanted, seen)
+                    changed, tally = await self._apply(db, items, refusals, knows)
             except SetGrewError as grown:
                 wanted |= grown.patients
+            except Exception:
+                self._surrogates.forget()
+                raise
             else:
-                self._storms.committed(seen)
+                self._storms.committed(knows.seen)
+                self._surrogates.committed(knows.surrogates)
                 break
         self._count(service.registry, tally, refusals, items, changed)
 
     async def _apply(
-        self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], wanted: set[UUID], seen: Seen
+        self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], knows: _Knows
     ) -> tuple[int, Tally]:
         tally: Tally = defaultdict(lambda: [0] * 6)
         first: dict[UUID, _Item] = {}
@@ -176,18 +191,17 @@ class Inbound:
             counts = tally[feed, ledger.hour(arrival)]
             counts[0] += 1
             counts[2] += 1
-        changed = await self._keep(db, first, wanted, tally, seen) if first else 0
+        changed = await self._keep(db, first, tally, knows) if first else 0
         if refusals:
             await store.insert_rejections(db, refusals)
         if tally:
             await store.count_messages(db, tally)
         return changed, tally
 
-    async def _keep(
-        self, db: Db, first: dict[UUID, _Item], wanted: set[UUID], tally: Tally, seen: Seen
-    ) -> int:
-        kept = await holding.surrogates(db, [(event_id, item[0]) for event_id, item in first.items()])
-        held = await holding.hold(db, kept, wanted)
+    async def _keep(self, db: Db, first: dict[UUID, _Item], tally: Tally, knows: _Knows) -> int:
+        events = [(event_id, item[0]) for event_id, item in first.items()]
+        kept = await holding.surrogates(db, events, knows.surrogates)
+        held = await holding.hold(db, kept, knows.wanted)
         new = await store.insert_events(db, kept, [applied(one.event.trigger) for one in kept])
         fresh: list[Kept] = []
         for one in kept:
@@ -202,7 +216,7 @@ class Inbound:
         if not fresh:
             return 0
         await store.insert_messages(db, [(one, *first[one.event_id][1:]) for one in fresh])
-        return await ledger.settle(db, fresh, held, self.feeds, seen)
+        return await ledger.settle(db, fresh, held, self.feeds, knows.seen)
 
     async def _ensure_months(self, pool: Pool, items: Sequence[_Item]) -> None:
         months = {item[0].received_at.strftime("message_%Y_%m"): item[0].received_at for item in items}

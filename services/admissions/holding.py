@@ -1,6 +1,6 @@
 """What a batch is about, by surrogates, and the locks that it needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -11,6 +11,7 @@ from services.admissions.domain.joins import JOINS, MOVES_ACCOUNT, AccountMove, 
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
 from services.admissions.people import SetGrewError
 from services.admissions.store import Kept, RootKey
+from services.admissions.surrogates import Surrogates
 from services.chassis.postgres import Db
 
 _TIES = MERGES | MOVES | RENAMES | LINKS.keys() | JOINS | {MOVES_ACCOUNT}
@@ -65,8 +66,14 @@ def ties(event: AdtEvent) -> Ties | None:
     return found if found.merges or found.joins or found.moved else None
 
 
-async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Kept]:
-    """Give every event the surrogates of its identifier and its visit number, and of those it speaks of besides."""
+async def surrogates(
+    db: Db, events: Sequence[tuple[UUID, AdtEvent]], found: Surrogates | None = None
+) -> list[Kept]:
+    """Give every event the surrogates of its identifier and its visit number, and of those it speaks of besides.
+
+    What must be asked for goes into `found`.
+    """
+    found = found or Surrogates()
     patients: set[PatientKey] = set()
     roots: dict[RootKey, str | None] = {}
     accounts: list[tuple[RootKey, str]] = []
@@ -92,29 +99,27 @@ async def surrogates(db: Db, events: Sequence[tuple[UUID, AdtEvent]]) -> list[Ke
                 roots = dict.fromkeys(pair) | roots
         asked.append((event_id, event, own, root, tied))
     await store.share_joining(db, alone=alone)
-    patient_ids = await store.resolve_patients(db, patients) if patients else {}
-    found = await store.resolve_roots(db, roots) if roots else {}
-    if len(patient_ids) < len(patients) or len(found) < len(roots):
-        raise SetGrewError(set())
-    others = {(root[0], account, found[root][0]) for root, account in accounts if account != found[root][1]}
+    await found.find(db, patients, roots)
+    others = {
+        (root[0], account, found.roots[root][0])
+        for root, account in accounts
+        if account != found.roots[root][1]
+    }
     if others:
         await store.insert_accounts(db, others)
-    return [
-        _kept(event_id, event, own, patient_ids, found[root][0] if root else None, tied, found)
-        for event_id, event, own, root, tied in asked
-    ]
+    return [_kept(event_id, event, own, root, tied, found) for event_id, event, own, root, tied in asked]
 
 
 def _kept(
     event_id: UUID,
     event: AdtEvent,
     own: PatientKey | None,
-    patients: Mapping[PatientKey, UUID],
-    root_id: UUID | None,
+    root: RootKey | None,
     tied: Ties | None,
-    roots: Mapping[RootKey, tuple[UUID, str | None]],
+    found: Surrogates,
 ) -> Kept:
-    one = Kept(event, event_id, patients[own] if own else None, root_id)
+    patients, roots = found.patients, found.roots
+    one = Kept(event, event_id, patients[own] if own else None, roots[root][0] if root else None)
     if event.enterprise is not None:
         one.enterprise_id = patients[own_key(event, event.enterprise)]
     if tied is not None:
