@@ -15,6 +15,7 @@ from services.admissions.feeds import Feeds
 from services.admissions.hl7 import adt, frames
 from services.admissions.hl7.sender import sender
 from services.admissions.hl7.triggers import TYPES
+from services.admissions.lanes import Lanes
 from services.admissions.line import STOPPED, Line
 from services.admissions.people import SetGrewError
 from services.admissions.settings import Settings
@@ -54,9 +55,6 @@ CODES = (
     "not_hl7", "not_adt", "no_control_id", "no_event", "unknown_event", "no_patient_identifier", "too_large",
     "unsupported_charset", "several_messages", "cannot_be_applied",
 )  # fmt: skip
-WORTH_PARTING = 200
-"""Events in a batch from which on it is kept in two transactions at once."""
-
 _Item = tuple[AdtEvent, Record, bytes]
 _Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
 
@@ -77,6 +75,7 @@ class Inbound:
         self._newest = self.feeds
         self._storms = Storms()
         self._surrogates = Surrogates()
+        self._lanes = Lanes()
         self.facilities = settings.facilities()
         self._months: set[str] = set()
         self.line = Line(settings.poison_share, settings.poison_window)
@@ -128,7 +127,9 @@ class Inbound:
         self._judge(service, items, refusals)
         await self._ensure_months(pool, items)
         async with asyncio.TaskGroup() as lanes:
-            for number, lane in enumerate(_lanes(items)):
+            part = self._lanes.of([event for event, _, _ in items])
+            for number in sorted({0, *part}):
+                lane = [item for item, of in zip(items, part, strict=True) if of == number]
                 lanes.create_task(self._keep_all(service, lane, () if number else refusals))
         async with pool.acquire() as db:
             if heard := _heard(items, refusals):
@@ -263,16 +264,6 @@ def _heard(items: Sequence[_Item], refusals: Sequence[_Refusal]) -> Heard:
     for *_, feed, _, _, arrival in refusals:
         count(feed, "", "", arrival)
     return heard
-
-
-def _lanes(items: Sequence[_Item]) -> list[list[_Item]]:
-    """A large batch in two parts with different patients: while Postgres works for one, we work for the other."""
-    if len(items) < WORTH_PARTING:
-        return [list(items)]
-    lanes: list[list[_Item]] = [[], []]
-    for item in items:
-        lanes[hash(item[0].patient) % 2].append(item)
-    return lanes
 
 
 def _whole(event: AdtEvent) -> bool:

@@ -150,7 +150,7 @@ class ServiceSettings(BaseSettings):
         default="json", description="how log lines look: json for machines, plain or pretty for people"
     )
     config_dir: Path | None = Field(default=None, description="the folder with the configuration files")
-    batch_max_records: int = Field(default=2000, ge=1, le=10_000, description="the most records in one batch")
+    batch_max_records: int = Field(default=5000, ge=1, le=10_000, description="the most records in one batch")
     batch_timeout_ms: int = Field(
         default=20, ge=1, le=10_000, description="how long to wait for records, in ms"
     )

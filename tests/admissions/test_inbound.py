@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.admissions.consumer import WORTH_PARTING, Inbound
+from services.admissions.consumer import Inbound
 from services.admissions.feeds import Feeds
+from services.admissions.lanes import WORTH_PARTING
 from services.admissions.line import LineStopped
 from services.admissions.settings import Settings
 from services.admissions.upkeep import prune, refold

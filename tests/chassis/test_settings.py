@@ -38,7 +38,7 @@ def test_two_variables_are_enough(environment: pytest.MonkeyPatch):
     settings = load(ServiceSettings)
 
     assert GOOD["DATABASE_URL"] == settings.database_url
-    assert settings.batch_max_records == 2000
+    assert settings.batch_max_records == 5000
     assert settings.max_record_bytes == 1024 * 1024
     assert not settings.controlled_clock
 
