@@ -8,6 +8,8 @@ SHELL := /bin/bash
 ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/.cache/home
 endif
+# Hundreds of processes are started: not one of them compiles everything anew, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= python3
 # Most of a test's time is waiting, so more of them than a small machine has processors.
