@@ -89,8 +89,13 @@ def groups(facts: Sequence[Join], events: Mapping[VisitKey, Sequence[AdtEvent]])
     heads, refused = joined(valid)
     void = {id(fact) for fact, _ in refused}
     renamed: dict[VisitKey, VisitKey] = {}
+    retired: set[VisitKey] = set()
     for fact in sorted(valid, key=lambda each: (each.order, each.event_id, each.retired)):
-        if fact.renames and id(fact) not in void and fact.surviving not in renamed:
+        # Only what retires a number for the first time joins anything; the rest would lead round in a circle.
+        if id(fact) in void or fact.retired in retired:
+            continue
+        retired.add(fact.retired)
+        if fact.renames and fact.surviving not in renamed:
             before = any(order_key(event) < fact.order for event in events.get(fact.surviving, ()))
             if not before:
                 renamed[fact.surviving] = fact.retired

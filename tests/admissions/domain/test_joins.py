@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.admissions.domain.joins import Group, account_move, groups, joins, reported_by
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
 from tests.admissions.domain.builders import M1, M2, M3, an_event
+from tests.admissions.domain.histories import LONG
 
 V1, V2, V3, V4 = (VisitKey("HOSPA", f"V{number}") for number in range(1, 5))
 ACC1, ACC2 = (VisitKey("HOSPA", f"ACC{number}") for number in (1, 2))
@@ -69,6 +70,12 @@ class TestVisits:
         """Two visits that turn out to be one: merged."""
         events = admitted(V1, "05 08:00"), admitted(V2, "05 08:05"), visit_merge(V1, V2, "05 09:00", "A50")
         assert grouped(*events) == {V2: (V2, {V1: V1})}
+
+    @pytest.mark.parametrize("again", [(V2, V1), (V1, V3), (V1, V2)])
+    def test_another_number_said_again(self, again: tuple[VisitKey, VisitKey]) -> None:
+        """Of numbers that are one visit already nothing new is said: above all it does not go round in a circle."""
+        chain = visit_merge(V1, V2, "05 09:00", "A50"), visit_merge(V2, V3, "05 10:00", "A50")
+        assert grouped(*chain, visit_merge(*again, "05 11:00", "A50")) == {V3: (V1, {V1: V3, V2: V2})}
 
     def test_a_chain(self) -> None:
         """To the last; what was renamed on the way owns what it was."""
@@ -171,8 +178,8 @@ _JOIN = st.builds(
 _OTHER = st.builds(admitted, st.sampled_from([V1, V2, V3, V4]), st.sampled_from(["05 07:00", "05 09:30"]))
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(_JOIN | _OTHER, max_size=5))
+@settings(deadline=None, max_examples=1000 if LONG else 50)
+@given(st.lists(_JOIN | _OTHER, max_size=6 if LONG else 5))
 def test_any_order_gives_the_same(events: list[AdtEvent]) -> None:
     """Every number has one row, and the row of a visit is nobody else's."""
     expected = _grouped(events)
