@@ -150,7 +150,8 @@ class Visit(Message):
     first arrival. `discharge_learned_at` is the arrival of the first standing message that reported this
     very discharge time. `settle_from` is the latest arrival of an A03, A13 or A11. `gap` tells that an
     earlier message is missing (interface go-live, lost message). `sources` are the messages
-    that told of its facts, found by the `learned_at` of each.
+    that told of its facts, found by the `learned_at` of each. `security_label` is `R/42CFRPart2` where a programme for
+    substance use disorder told of it: not to be passed on without the patient's consent (42 CFR Part 2).
     """
 
     number: str | None = None
@@ -184,6 +185,7 @@ class Visit(Message):
     gap: bool = False
     flags: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
+    security_label: str | None = None
 
 
 class EncounterEvent(Message):

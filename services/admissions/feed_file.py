@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from pydantic_core import ErrorDetails
 
-from services.admissions.domain.feed import WITHOUT_EFFECT, FeedProfile, Match
+from services.admissions.domain.feed import FeedProfile, Match
 from services.chassis import yaml_file
 from services.chassis.yaml_file import Fault, FileError, Keys
 
@@ -79,8 +79,6 @@ def _sentence(keys: Keys, error: ErrorDetails) -> str:
 
 
 def _unknown(key: str, model: type[FeedProfile | Match]) -> str:
-    if (why := WITHOUT_EFFECT.get(key)) is not None:
-        return f"has no effect in this version: {why}. Take the key out"
     near = difflib.get_close_matches(key, model.model_fields, n=1)
     if near:
         return f"is no key of a feed profile; write {near[0]} if that is meant"

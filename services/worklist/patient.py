@@ -32,13 +32,16 @@ async def patient_page(
 ) -> PatientPage | None:
     """Everything about one patient; None where nobody is known by this id.
 
-    `sensitive`: with the reasons of a programme that only roles with permission may read.
+    `sensitive`: with the reasons of a programme, and the places of a visit under 42 CFR Part 2, that only roles with
+    permission may read.
     """
     db = look.db
     document = await db.fetchval(SQL["patient"], patient_id)
     if document is None:
         return None
     visits = [Told.of(row["document"]) for row in await db.fetch(SQL["visits_of"], patient_id)]
+    if not sensitive:
+        visits = [visit.discreet() for visit in visits]
     episodes = [
         EpisodeEvent.model_validate_json(row["document"])
         for row in await db.fetch(SQL["episodes_of"], patient_id)
@@ -122,6 +125,7 @@ def _visit(told: Told) -> VisitView:
         attending=visit.attending,
         hospital_service=visit.hospital_service,
         live=told.live,
+        security_label=visit.security_label,
         source=told.source,
     )
 

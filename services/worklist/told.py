@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.base import Instant, Message
-from schemas.encounters import Visit
+from schemas.encounters import Location, Visit
 
 
 class Told(Message):
@@ -22,6 +22,29 @@ class Told(Message):
     def of(cls, document: str) -> "Told":
         return cls.model_validate_json(document)
 
+    def discreet(self) -> "Told":
+        """The same without what tells that it is a stay under 42 CFR Part 2, if it is one."""
+        if self.visit.security_label is None:
+            return self
+        hidden = {
+            "location": None,
+            "transfers": tuple(
+                move.model_copy(
+                    update={
+                        "origin": _without_unit(move.origin),
+                        "destination": _without_unit(move.destination),
+                    }
+                )
+                for move in self.visit.transfers
+            ),
+            "hospital_service": None,
+            "attending": None,
+            "diagnoses": (),
+            "former_diagnoses": (),
+            "security_label": None,
+        }
+        return self.model_copy(update={"visit": self.visit.model_copy(update=hidden)})
+
     @property
     def source(self) -> str:
         """The id of the event."""
@@ -30,3 +53,7 @@ class Told(Message):
     def message(self, learned_at: datetime | None) -> str | None:
         """The id (MSH-10) of the message that arrived then and told of a fact of this visit."""
         return next((one.control_id for one in self.visit.sources if one.learned_at == learned_at), None)
+
+
+def _without_unit(location: Location) -> Location:
+    return Location(facility=location.facility)

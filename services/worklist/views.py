@@ -172,7 +172,10 @@ class Found(View):
 
 
 class VisitView(View):
-    """A stay. `source` is the id of the event that told of it."""
+    """A stay. `source` is the id of the event that told of it.
+
+    `security_label`: `R/42CFRPart2` for whoever may read it; others see no unit, service and attending of such a stay.
+    """
 
     visit_id: UUID
     number: str | None
@@ -186,6 +189,7 @@ class VisitView(View):
     attending: str | None
     hospital_service: str | None
     live: bool
+    security_label: str | None = None
     source: str
 
 

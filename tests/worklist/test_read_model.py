@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from schemas.encounters import Location
 from schemas.transitions import Programme, ProgrammeDecision, ProgrammeStep
 from services.worklist import queries
 from services.worklist.patient import patient_page
@@ -209,6 +210,32 @@ async def test_a_programme_is_shown_with_its_steps(
     assert why is not None
     assert (why.reasons, why.unknown, why.hidden) == (reasons, unknown, not sensitive)
     assert (why.notes, why.steps[0].by) == (("diagnosis_not_icd10cm",), "rn1")
+
+
+@pytest.mark.parametrize(
+    ("sensitive", "label", "unit"), [(True, "R/42CFRPart2", "DETOX"), (False, None, None)]
+)
+async def test_a_stay_under_part_2_is_shown_to_whom_may_see_it(
+    house: Worklist, sensitive: bool, label: str | None, unit: str | None
+) -> None:
+    """Given a stay with the label of 42 CFR Part 2, then who may not see such things reads neither label, unit nor service."""
+    told = an_encounter(9)
+    place = Location(unit="DETOX", facility="HOSPA")
+    hidden = {
+        "security_label": "R/42CFRPart2",
+        "location": place,
+        "hospital_service": "SUD",
+        "attending": "Ann",
+    }
+    await house.hear(told.model_copy(update={"visit": told.visit.model_copy(update=hidden)}))
+    async with house.desk.look("rn1") as look:
+        shown = await patient_page(look, PATIENT, case=CASE, sensitive=sensitive)
+
+    assert shown is not None
+    (stay,) = (visit for visit in shown.visits if visit.visit_id == VISIT)
+    assert (stay.security_label, stay.unit) == (label, unit)
+    assert (stay.hospital_service, stay.attending) == (("SUD", "Ann") if sensitive else (None, None))
+    assert any("DETOX" in fact.words for fact in shown.facts) is sensitive
 
 
 async def test_what_cannot_be_read_is_passed_by(house: Worklist) -> None:

@@ -2,11 +2,10 @@
 
 import re
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.reference.dispositions import dispositions
 from schemas.topics import ADT_INBOUND
@@ -14,12 +13,11 @@ from schemas.topics import ADT_INBOUND
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """What may name a feed: it is part of every visit's key, of metrics and of headers."""
 
-WITHOUT_EFFECT: Final = MappingProxyType(
-    {
-        "part2_source": "no message is kept apart under 42 CFR Part 2; keep such a unit out of the feed",
-    }
-)
-"""Keys that are promised and do nothing in this version: whoever writes one must not believe that it does."""
+PART2: Final = "42CFRPart2"
+"""The flag of a message from a programme under 42 CFR Part 2 (substance use disorder)."""
+
+SECURITY_LABEL: Final = "R/42CFRPart2"
+"""The label of a visit that such a message told of: restricted, and not to be passed on without the patient's consent."""
 
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -87,6 +85,13 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _part2(value: object) -> object:
+    units = value if isinstance(value, list | tuple) else ()
+    if not (isinstance(value, bool) or (units and all(isinstance(unit, str) and unit for unit in units))):
+        raise ValueError("wants true, false or a list of units as PV1-3.1 names them, as in [DETOX, 4B]")
+    return value
+
+
 class Match(BaseModel):
     """Which records belong to this feed when they carry no `feed` header. Empty means any."""
 
@@ -132,5 +137,6 @@ class FeedProfile(BaseModel):
     ] = Field(default_factory=dict)
     test_patient_patterns: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     strict_events: bool = False
+    part2_source: Annotated[bool | tuple[str, ...], BeforeValidator(_part2)] = False
     feed_silence: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     dup_window: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(days=7)

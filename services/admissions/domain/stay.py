@@ -6,7 +6,7 @@ from datetime import datetime
 from schemas.encounters import CareClass, Diagnosis, Disposition, Visit
 from services.admissions.domain.cancels import Standing, discharge_time, discharged_at, standing
 from services.admissions.domain.construct import construct
-from services.admissions.domain.feed import FeedProfile
+from services.admissions.domain.feed import PART2, SECURITY_LABEL, FeedProfile
 from services.admissions.domain.model import AdtEvent, DiagnosisEntry, DispositionCode, VisitKey
 from services.admissions.domain.moves import location
 from services.admissions.domain.order import control_key
@@ -83,7 +83,15 @@ def describe(
         gap=found.gap and not stand.standing(("A01", "A04")),
         flags=_flags(found, stand, begun, left),
         sources=(),
+        security_label=_security_label(events, profile),
     )
+
+
+def _security_label(events: Sequence[AdtEvent], profile: FeedProfile) -> str | None:
+    """What a programme under 42 CFR Part 2 once told stays under it, also where it was taken back."""
+    if profile.part2_source is True or any(PART2 in event.flags for event in events):
+        return SECURITY_LABEL
+    return None
 
 
 def _started_at(stand: Standing) -> datetime | None:

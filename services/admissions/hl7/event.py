@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Struct, structs
 
+from services.admissions.domain.feed import PART2
 from services.admissions.domain.model import (
     AdtEvent,
     Demographics,
     DiagnosisEntry,
     DispositionCode,
     PatientKey,
+    Place,
     Rejection,
     Time,
     VisitKey,
@@ -114,6 +116,8 @@ def build(
         when.occurred_at = moments.occurred(trigger, stated, when)
     if moments.implausible(when, stated):
         times.flag(moments.IMPLAUSIBLE)
+    if rules.part2 and _is_part2(stated, rules.part2):
+        times.flag(PART2)
     said = whose.said
     if whose.died or said.dead is None:
         said = _with_death(whose, times, may_null=may_null)
@@ -241,6 +245,13 @@ def _add_prior(who: _Who, segments: Segments, ids: Identifiers, trigger: str) ->
 
 def _is_leave(stated: visit.Stated) -> bool:
     return isinstance(stated.disposition, DispositionCode) and stated.disposition.code == STILL_PATIENT
+
+
+def _is_part2(stated: visit.Stated, part2: bool | frozenset[str]) -> bool:
+    """Whether the message comes from a programme under 42 CFR Part 2: all of the feed do, or its unit is one."""
+    if isinstance(part2, bool):
+        return part2
+    return any(isinstance(at, Place) and at.unit in part2 for at in (stated.location, stated.prior_location))
 
 
 def _as_leave(event: AdtEvent) -> AdtEvent:

@@ -19,6 +19,7 @@ class FeedRules(Struct, frozen=True, gc=False, eq=False):
     identifiers: identifiers.IdentifierRules
     visits: visit.VisitRules
     test_names: re.Pattern[str] | None
+    part2: bool | frozenset[str]
 
 
 _prepared: dict[int, FeedRules] = {}
@@ -39,5 +40,8 @@ def rules_of(profile: FeedProfile) -> FeedRules:
             identifiers=identifiers.rules_of(profile),
             visits=visit.rules_of(profile),
             test_names=re.compile("|".join(patterns), re.IGNORECASE) if patterns else None,
+            part2=profile.part2_source
+            if isinstance(profile.part2_source, bool)
+            else frozenset(profile.part2_source),
         )
     return rules

@@ -36,7 +36,8 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     """One visit, as far as follow-up depends on it. Instants are UTC; see `schemas.encounters.Visit`.
 
     `age` is in whole years on the day of discharge, `age_in_year` that reached by 31 December of it.
-    `aliases` are the other numbers of its patient, merged away or of other authorities.
+    `aliases` are the other numbers of its patient, merged away or of other authorities. `part2`: a programme under
+    42 CFR Part 2 told of it.
     """
 
     visit_id: UUID
@@ -81,6 +82,7 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
     aliases: tuple[str, ...] = ()
     age: int | None = None
     age_in_year: int | None = None
+    part2: bool = False
 
     @property
     def start_told(self) -> bool:

@@ -118,7 +118,11 @@ def _episode(
     told: tuple[Notice, ...],
 ) -> PlannedEpisode:
     stay, end, taken, protocol = draft.stay, draft.end, draft.acknowledged_at, draft.under.protocol
-    chosen = [rule for rule in draft.opening.deadlines if rule.complexity in {None, work.judged.level}]
+    chosen = [
+        rule
+        for rule in draft.opening.deadlines
+        if rule.complexity in {None, work.judged.level} and not (stay.part2 and rule.tells_others)
+    ]
     rules = [rule for rule in chosen if not rule.opened_by]
     deadlines = tuple(plan_deadline(rule, draft, work, waived.get(rule.kind), protocol) for rule in rules)
     if len(rules) < len(chosen) and work.contacts:
@@ -133,7 +137,7 @@ def _episode(
         learned_at=max((learned_at(rule, draft, protocol) for rule in rules), default=draft.learned_at),
         facility=draft.facility,
         team=draft.start.facility.team,
-        unit=draft.unit,
+        unit=None if stay.part2 else draft.unit,
         live=stay.live,
         deadlines=deadlines,
         closed=closed,

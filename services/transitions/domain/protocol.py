@@ -147,6 +147,11 @@ class DeadlineRule(Struct, frozen=True, gc=False):
     opened_by: str | None = None
     responsible: str = COORDINATOR
 
+    @property
+    def tells_others(self) -> bool:
+        """Whether it is done by telling somebody outside of the patient."""
+        return isinstance(self.met_by, ActionRule) and self.met_by.action == "pcp_notified"
+
 
 class Complexity(Struct, frozen=True, gc=False):
     """When medical decision making is taken to be of high complexity before a clinician has assessed it."""

@@ -53,7 +53,8 @@ def stay_of(event: EncounterEvent) -> Stay:
             )
             for transfer in visit.transfers
         ),
-        diagnoses=_diagnoses(visit),
+        # What a Part 2 programme says is no reason for anything without the patient's consent (42 CFR 2.12, 2.31).
+        diagnoses=() if visit.security_label else _diagnoses(visit),
         emergency_phase=visit.emergency_phase,
         preadmitted=visit.preadmitted,
         gap=visit.gap,
@@ -67,6 +68,7 @@ def stay_of(event: EncounterEvent) -> Stay:
             if patient.birth_date and visit.discharged_at
             else None
         ),
+        part2=visit.security_label is not None,
         aliases=tuple(one.id for one in patient.identifiers if one.id != patient.number),
     )
 

@@ -19,7 +19,8 @@ class Permission(StrEnum):
     """What may be seen or done.
 
     SEE_PATIENTS    the list and a patient's page: names, phones, times, diagnoses, who did what
-    SEE_SENSITIVE   reasons that name substance use or serious mental illness; without it they read HIDDEN_REASON
+    SEE_SENSITIVE   reasons that name substance use or serious mental illness; without it they read HIDDEN_REASON. And that a
+                    stay is one under 42 CFR Part 2, with its unit and service
     ACT             log calls, handoffs, visits and the like; take and release; withdraw what one entered oneself
     WAIVE           say that something need not be done after all
     WITHDRAW_ANY    withdraw what somebody else entered

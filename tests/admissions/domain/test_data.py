@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from services.admissions.domain.model import AdtEvent, DiagnosisEntry
-from tests.admissions.domain.builders import an_event, on, visit, visits
+from tests.admissions.domain.builders import PROFILE, an_event, on, visit, visits
 
 A01 = an_event(
     "A01", "05 08:30", pv1_3="4W^401^A^HOSPA", hospital_service="MED", attending="ANN", admission_type="E"
@@ -562,3 +562,15 @@ class TestDiagnosesInTime:
         found = visit(self.FIRST, self.AGAIN, self.GONE, back)
         assert [each.stated_at for each in found.diagnoses if each.code == "E11.9"] == [on("12 09:00")]
         assert "E11.9" in [each.code for each in found.former_diagnoses]
+
+
+def test_what_a_part_2_programme_told_of_stays_labelled() -> None:
+    """Given one message with the flag, even one that was taken back, or a feed of such a programme; then the visit has the label."""
+    flagged = an_event("A02", "06 10:00", pv1_3="DETOX", flags=("42CFRPart2",))
+    undone = an_event("A12", "06 11:00", pv1_3="4W")
+    assert visit(A01, A03).security_label is None
+    assert visit(A01, flagged, A03).security_label == "R/42CFRPart2"
+    assert visit(A01, flagged, undone, A03).security_label == "R/42CFRPart2"
+    assert (
+        visit(A01, profile=PROFILE.model_copy(update={"part2_source": True})).security_label == "R/42CFRPart2"
+    )

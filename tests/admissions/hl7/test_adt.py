@@ -52,6 +52,26 @@ def test_an_event_we_do_not_know_is_ignored_unless_the_feed_is_strict(trigger: s
     assert event_of(a_message("A01"), a_profile(strict_events=True))
 
 
+@pytest.mark.parametrize(
+    ("part2", "pv1_3", "pv1_6", "flagged"),
+    [
+        (True, "4W^401^A^HOSPA", "", True),
+        (False, "DETOX^1^A^HOSPA", "", False),
+        (["DETOX"], "DETOX^1^A^HOSPA", "", True),
+        (["DETOX"], "4W^401^A^HOSPA", "DETOX^1^A^HOSPA", True),
+        (["DETOX"], "4W^401^A^HOSPA", "", False),
+        (["DETOX"], "", "", False),
+    ],
+)
+def test_a_message_of_a_part_2_programme_is_flagged(
+    part2: bool | list[str], pv1_3: str, pv1_6: str, flagged: bool
+) -> None:
+    """42 CFR Part 2: all of the feed, or what comes from, or tells of, a unit that the profile names."""
+    event = event_of(a_message("A02", pv1={"f3": pv1_3, "f6": pv1_6}), a_profile(part2_source=part2))
+
+    assert ("42CFRPart2" in event.flags) is flagged
+
+
 @pytest.mark.parametrize("kind", ["ORU^R01", "ACK^A01^ACK", "", "^A01", "SIU^S12"])
 def test_another_message_type_is_refused(kind: str):
     """An acknowledgement too: it is nobody's business here."""

@@ -46,6 +46,15 @@ def test_a_code_opens(code: str) -> None:
     assert kinds(planned(a_stay(discharged="2026-01-09 15:00", to=code))) == OPENS[code]
 
 
+def test_of_a_stay_under_part_2_nobody_outside_is_told() -> None:
+    """Without consent (42 CFR 2.31, trap 78): no notice to the practice is owed, and no event names its unit."""
+    plan = planned(a_stay(discharged="2026-01-09 15:00", part2=True))
+
+    assert kinds(plan) == {"discharge": [kind for kind in HOME["discharge"] if kind != "pcp_notify"]}
+    assert episode(plan).unit is None
+    assert episode(planned(a_stay(discharged="2026-01-09 15:00"))).unit == "4W"
+
+
 # The columns of UB-04 form locator 17 that decide: TCM clock, 72-hour call. REVIEW is answered by the protocol.
 TABLE = """
 01 home               YES     yes      | 30 still_patient      NO      no
