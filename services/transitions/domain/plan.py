@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import episodes, handoff, notices, readmission
 from services.transitions.domain.deadline import call_backs, learned_at, plan_deadline
@@ -128,13 +130,14 @@ def _episode(
     if len(rules) < len(chosen) and work.contacts:
         deadlines += call_backs(chosen, draft, work, waived, protocol)
     closed = ("completed", taken) if taken else (end.reason, end.at) if end else None
+    learned = max((learned_at(rule, draft, protocol) for rule in rules), default=draft.learned_at)
     return PlannedEpisode(
         visit_id=stay.visit_id,
         kind=draft.opening.episode,
         anchor=draft.anchor,
         protocol=draft.under.label,
         opened_at=draft.start.at,
-        learned_at=max((learned_at(rule, draft, protocol) for rule in rules), default=draft.learned_at),
+        learned_at=learned,
         facility=draft.facility,
         team=draft.start.facility.team,
         unit=None if stay.part2 else draft.unit,
@@ -146,7 +149,7 @@ def _episode(
         window_end=draft.window_end,
         programme=draft.risk.programme,
         lace=draft.risk.lace,
-        notices=told,
+        notices=tuple(replace(notice, known_at=max(notice.known_at, learned)) for notice in told),
         handoff=None if draft.opening.episode == DISCHARGE else handoff.state(draft),
         responsibility=handoff.responsible(draft, deadlines, closed[1] if closed else None),
         said=frozenset(deed.action_id for deed in draft.said),

@@ -169,6 +169,19 @@ def test_a_red_flag_is_known_when_it_is_entered() -> None:
     )
 
 
+def test_a_red_flag_heard_before_its_case_was_known_is_known_with_the_case() -> None:
+    """On Tuesday the discharge home turns out to have been one to a facility: from then on it is that case's."""
+    there = a_stay(discharged="2026-01-09 15:00", to="03", disposition_learned="2026-01-13 08:00")
+    story = (
+        Story()
+        .hears("2026-01-09 15:00", HOME)
+        .hears("2026-01-12 10:00", FLAG)
+        .hears("2026-01-13 08:00", there)
+    )
+    [found] = story.row("facility_handoff").notices
+    assert (found.at, found.known_at) == (ny("2026-01-12 10:00"), ny("2026-01-13 08:00"))
+
+
 def test_the_alert_of_a_red_flag_is_taken_by_its_kind() -> None:
     """The acknowledgement counts; without a red flag there is no such alert."""
     ack = a_deed("alert_acknowledged", "2026-01-12 10:10", kind="red_flag")

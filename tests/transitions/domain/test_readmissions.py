@@ -341,6 +341,14 @@ def test_a_miss_before_the_readmission_is_owed_again_without_a_page() -> None:
     assert (call.status, call.owed, call.late_known, call.generation) == ("missed", True, True, 1)
 
 
+def test_a_call_made_after_the_return_turns_out_to_be_none_and_asks_for_nothing_anew() -> None:
+    """Missed on Monday, called on Tuesday; then we hear that the patient had come back before that call."""
+    story = Story().hears("2026-01-09 15:00", HOME).hears("2026-01-13 12:00", a_call("2026-01-13 12:00"))
+    assert story.deadline("call_72h").status == "met_late"
+    call = story.hears("2026-01-14 08:00", arrives("2026-01-13 08:00")).deadline("call_72h")
+    assert (call.status, call.owed, call.generation) == ("missed", False, 0)
+
+
 def test_a_readmission_learned_late_takes_back_the_miss() -> None:
     """The call was missed on Monday; on Tuesday we hear that the patient had come back on Sunday."""
     story = Story().hears("2026-01-09 15:00", HOME)
