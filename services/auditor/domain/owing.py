@@ -141,7 +141,7 @@ class Owing:
                 later = Work(doing.deeds[doing.deeds.index(call) + 1 :])
                 since = replace(terms, doing=later, quiet_until=call.at, page=True)
                 found.append(self._duty((said["opens"], ""), kind, call.at, ends, since))
-        return found, [*self._flags(left, ends)]
+        return found, [*self._flags(left, ends, said["opens"])]
 
     def _ends(self, left: datetime) -> list[End]:
         ends = [(self.protocol.window_end(left, self._place()), "window_ended")]
@@ -157,12 +157,12 @@ class Owing:
         high = managed and "case_management" in rule.get("high_programmes", ["case_management"])
         return "high" if high or (score is not None and score >= rule.get("high_lace", 10)) else "moderate"
 
-    def _flags(self, left: datetime, ends: Sequence[End]) -> Iterable[Notice]:
+    def _flags(self, left: datetime, ends: Sequence[End], opened: str) -> Iterable[Notice]:
         gone = [end for end in ends if end[1] != "window_ended"]
         if self.next_discharge is not None:
             gone.append((self.next_discharge, "left"))
         for flag in red_flags(self.deeds, self.stay.arrived or left, self.next_discharge):
-            key = (*self.stay.key, self.stay.generation, "red_flag", flag.call.id)
+            key = (*self.stay.key, self.stay.generation, opened, "red_flag", flag.call.id)
             yield Notice(key, "red_flag", "P1", self.stay, flag.answered is not None, tuple(gone))
 
     def _place(self) -> Place:

@@ -191,8 +191,9 @@ def _apply(stay: Stay, message: Message, at: datetime, *, silent: bool) -> None:
     moved = location != (stay.unit, stay.place, stay.service) and any(location)
     if message.trigger == "A02" and was_admitted and stay.state == "admitted" and moved:
         stay.transfers.append(Transfer(message.happened, message.unit, message))
-    converted = message.trigger == "A06" and before in {"none", "planned"} and message.came_from is not None
-    converted = converted or (message.trigger in {"A01", "A06"} and before == "registered")
+    # An update just before an A01 may have spoken of somebody who was only expected.
+    here = stay.emergency or any(m.trigger == "A04" for m in stay.applied)
+    converted = before == "registered" and (message.trigger == "A06" or (message.trigger == "A01" and here))
     if converted and stay.state == "admitted":
         stay.transfers.append(Transfer(at, message.unit, message))
 
