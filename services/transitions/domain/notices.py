@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID, uuid5
 
-from msgspec.structs import replace
-
 from services.transitions.domain.episodes import Draft
 from services.transitions.domain.handoff import DECLINED_TYPE
 from services.transitions.domain.model import Deed, Notice
@@ -55,10 +53,7 @@ def _red_flags(drafts: Sequence[Draft], n: int, deeds: Sequence[Deed]) -> Iterab
     for place, deed in enumerate(calls):
         if deed.red_flag:
             done = next((later for later in calls[place + 1 :] if _settles(later)), None)
-            notice = _notice(RED_FLAG, P1, deed, done, over=gone or until is not None)
-            if deed.occurred_at < draft.start.at:
-                notice = replace(notice, known_at=max(notice.known_at, draft.learned_at))
-            yield notice
+            yield _notice(RED_FLAG, P1, deed, done, over=gone or until is not None)
 
 
 def _settles(deed: Deed) -> bool:
