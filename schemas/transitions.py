@@ -79,13 +79,17 @@ class Ack(Message):
 
 
 class TeamAck(Message):
-    """Someone of the team has the list of what was late when it was learned."""
+    """Someone of the team has the list of what was late when it was learned.
+
+    `withdrawn`: whoever said so has taken it back, and nobody has it; `at` is then when that reached us.
+    """
 
     team: str
     revision: int
     at: Instant
     known_at: Instant
     by: str | None = None
+    withdrawn: bool = False
 
 
 class DeadlineEvent(Message):

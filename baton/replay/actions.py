@@ -28,9 +28,18 @@ class Actions:
         self._deeds: defaultdict[UUID, dict[str, Deed]] = defaultdict(dict)
         self._numbers: defaultdict[str, dict[UUID, Stay]] = defaultdict(dict)
         self._about: dict[str, str] = {}
+        self._lists: dict[str, Read] = {}
+
+    def list_acks(self) -> list[Read]:
+        """Every word that somebody has a team's list, and has not taken back."""
+        return [said for name, said in self._lists.items() if name not in self._withdrawn]
+
+    def list_ack(self, action_id: str) -> Read:
+        """The word that was given under this id."""
+        return self._lists[action_id]
 
     def take(self, value: bytes, at: datetime) -> UUID | Read | RejectedRow | None:
-        """Keep one action; gives the visit number it concerns, the acknowledgement of a list, or a refusal."""
+        """Keep one action; gives the visit number it concerns, what was said of a list, or a refusal."""
         said = self._read(value, at)
         if isinstance(said, Refusal):
             return RejectedRow(at, said.code)
@@ -38,9 +47,9 @@ class Actions:
             if said.action_id in self._withdrawn:
                 return None
             self._withdrawn.add(said.action_id)
-            return self._known.get(said.action_id)
+            return said if said.action_id in self._lists else self._known.get(said.action_id)
         if said.visit is None:
-            return said
+            return self._lists.setdefault(said.action_id, said)
         roots = self._roots(said, said.visit)
         if len(roots) > 1:
             return RejectedRow(at, AMBIGUOUS)

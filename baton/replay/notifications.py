@@ -23,7 +23,7 @@ class Notifications:
         self._late: dict[str, LateItem] = {}
         self._counted: set[str] = set()
         self._lists: defaultdict[List, set[str]] = defaultdict(set)
-        self._acknowledged: dict[str, datetime] = {}
+        self._acknowledged: dict[str, datetime | None] = {}
         self._runs: dict[str, Alert] = {}
         self._timers: Timers[str] = Timers()
 
@@ -43,7 +43,7 @@ class Notifications:
         lists: dict[List, datetime | None] = {}
         for event in events:
             if isinstance(event, TeamAck):
-                self._acknowledged[event.team] = event.at
+                self._acknowledged[event.team] = None if event.withdrawn else event.at
                 lists |= {(event.team, live): lists.get((event.team, live)) for live in (False, True)}
                 continue
             subject = subject_of(event)

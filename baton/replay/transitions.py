@@ -82,20 +82,30 @@ class Transitions:
         for value in actions:
             said = self._actions.take(value, now)
             if isinstance(said, Read):
-                self._acknowledge_list(said)
+                self._acknowledge_list(said, now)
             elif isinstance(said, RejectedRow):
                 self.rejected.append(said)
             elif said is not None:
                 patients |= {self.stays[visit].patient_id: None for visit in self._visits_of_root[said]}
         self._plan(patients, as_of=now, arrival=now)
 
-    def _acknowledge_list(self, said: Read) -> None:
-        team = self._rules.facilities.of(said.facility or "").team
+    def _acknowledge_list(self, said: Read, now: datetime) -> None:
+        """Whoever said last to have the list, and has not taken it back, has it."""
+        team = self._team_of(self._actions.list_ack(said.action_id))
+        standing = [ack for ack in self._actions.list_acks() if self._team_of(ack) == team]
+        last = min(standing, key=lambda ack: (-ack.at.timestamp(), ack.action_id), default=None)
         known = self._team_acks.get(team)
-        if known is None or said.at > known.known_at:
+        at, withdrawn = (last.occurred_at, False) if last else (now, True)
+        if known is None or (known.withdrawn, not withdrawn and known.at) != (
+            withdrawn,
+            not withdrawn and at,
+        ):
             revision = known.revision + 1 if known else 1
-            ack = TeamAck(team=team, revision=revision, at=said.occurred_at, known_at=said.at)
+            ack = TeamAck(team=team, revision=revision, at=at, known_at=now, withdrawn=withdrawn)
             self._team_acks[team] = self.changed.team_acks[team] = ack
+
+    def _team_of(self, said: Read) -> str:
+        return self._rules.facilities.of(said.facility or "").team
 
     # --- what time does ---------------------------------------------------------------------------------------
 

@@ -159,7 +159,11 @@ async def _keep_lists(
         stood |= await store.drop_late_items(db, gone)
     if late:
         await store.keep_late_items(db, list(late.values()))
-    acks = {event.team: event.at for event in events.values() if isinstance(event, TeamAck)}
+    acks = {
+        event.team: None if event.withdrawn else event.at
+        for event in events.values()
+        if isinstance(event, TeamAck)
+    }
     if acks:
         await store.acknowledge_lists(db, acks)
     lists: dict[store.List, datetime | None] = {(team, live): None for team in acks for live in (False, True)}

@@ -176,8 +176,8 @@ async def last_runs(db: Db, teams: Iterable[Team]) -> dict[str, Alert]:
     return {row["subject"]: _alert(row) for row in rows}
 
 
-async def acknowledge_lists(db: Db, acks: Mapping[str, datetime]) -> None:
-    """Someone of each team has its list, since that instant."""
+async def acknowledge_lists(db: Db, acks: Mapping[str, datetime | None]) -> None:
+    """Someone of each team has its list, since that instant; None: nobody has it any more."""
     await db.execute(SQL["acknowledge_lists"], list(acks), list(acks.values()))
 
 

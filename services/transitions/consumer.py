@@ -239,7 +239,6 @@ class Doors:
             if said.type == WITHDRAWN:
                 withdrawals.setdefault(said.action_id, said)
             elif said.visit is None:
-                await self._acknowledge_list(db, said)
                 lists.append(said)
             else:
                 roots = meant(said, found)
@@ -254,8 +253,7 @@ class Doors:
                     bound.setdefault(said.action_id, (said, roots.pop() if roots else None))
         new = await store.insert_actions(db, list(bound.values())) if bound else set()
         refused += await _used_again(db, read, new)
-        if withdrawals:
-            new |= await store.insert_withdrawals(db, list(withdrawals.values()))
+        new |= await self._withdraw(db, lists, withdrawals)
         if refused:
             await store.insert_rejections(db, refused)
         if new:
@@ -279,9 +277,14 @@ class Doors:
             arrivals[patient_id] = max(arrivals.get(patient_id, at), at)
         await self._plan(db, arrivals)
 
-    async def _acknowledge_list(self, db: Db, said: Read) -> None:
-        facility = self.rules.facilities.of(said.facility or "")
-        await store.acknowledge_team(db, facility.team, said, None)
+    async def _withdraw(self, db: Db, lists: Sequence[Read], withdrawals: Mapping[str, Read]) -> set[str]:
+        """Keep what was taken back, and who has the lists of teams after that; gives the withdrawals that were new."""
+        new = await store.insert_withdrawals(db, list(withdrawals.values())) if withdrawals else set()
+        if lists or new:
+            teams = [(self.rules.facilities.of(said.facility or "").team, said) for said in lists]
+            known_at = max(said.at for said in (*lists, *withdrawals.values()))
+            await store.acknowledge_lists(db, teams, new, known_at)
+        return new
 
     async def _plan(self, db: Db, arrivals: dict[UUID, datetime], news: News = NO_NEWS) -> None:
         mark = await marks.lowest(db, CONSUMER, FIRING_TOPICS) or NEVER

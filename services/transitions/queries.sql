@@ -251,13 +251,28 @@ SELECT subject, fire_at FROM transitions.timer WHERE n = -1 AND fire_at <= $1 OR
 -- Their plan is being made anew.
 DELETE FROM transitions.timer WHERE n = -1 AND subject = ANY($1::uuid[]) AND fire_at <= $2;
 
--- name: acknowledge_team
--- Someone of the team has the list.
-INSERT INTO transitions.team_ack AS t (team, at, known_at, by, revision)
-VALUES ($1, $2, $3, $4, 1)
+-- name: insert_list_acks
+-- Somebody has the list of a team; the same word again leaves no trace.
+INSERT INTO transitions.list_ack (action_id, team, at, known_at, by)
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
+ON CONFLICT ON CONSTRAINT list_ack_pkey DO NOTHING;
+
+-- name: settle_team_acks
+-- Who has the lists that these actions, or withdrawals of them, are about: whoever said so last and has not taken it back.
+INSERT INTO transitions.team_ack AS t (team, at, known_at, by, withdrawn, revision)
+SELECT l.team, coalesce(s.at, $2), $2, s.by, s.team IS NULL, 1
+FROM (SELECT DISTINCT team FROM transitions.list_ack WHERE action_id = ANY($1::text[])) l
+LEFT JOIN LATERAL (
+    SELECT a.team, a.at, a.by FROM transitions.list_ack a
+    WHERE a.team = l.team AND NOT EXISTS (SELECT 1 FROM transitions.withdrawal w WHERE w.action_id = a.action_id)
+    ORDER BY a.known_at DESC, a.action_id LIMIT 1
+) s ON true
+ORDER BY l.team
 ON CONFLICT ON CONSTRAINT team_ack_pkey DO UPDATE SET
-    at = excluded.at, known_at = excluded.known_at, by = excluded.by, revision = t.revision + 1
-WHERE excluded.known_at > t.known_at;
+    at = excluded.at, known_at = excluded.known_at, by = excluded.by, withdrawn = excluded.withdrawn,
+    revision = t.revision + 1
+WHERE (t.withdrawn, t.at, t.by) IS DISTINCT FROM (excluded.withdrawn, excluded.at, excluded.by)
+    AND NOT (t.withdrawn AND excluded.withdrawn);
 
 -- name: insert_rejections
 -- Keep refused actions; a record read twice is refused once.
@@ -313,7 +328,7 @@ UPDATE transitions.deadline SET published_revision = 0 WHERE $1::timestamptz IS 
 
 -- name: unpublished_team_acks
 -- Acknowledgements of a team's list that Kafka has not heard of yet.
-SELECT team AS id, team, at, known_at, by, revision + (SELECT base FROM baton.revision_base) AS revision
+SELECT team AS id, team, at, known_at, by, withdrawn, revision + (SELECT base FROM baton.revision_base) AS revision
 FROM transitions.team_ack WHERE revision > published_revision LIMIT $1;
 
 -- name: team_acks_published
@@ -334,7 +349,10 @@ SELECT n.action_id, coalesce(a.type, n.type),
        CASE WHEN w.action_id IS NULL THEN 'unknown_visit' WHEN a.action_id IS NULL THEN 'unknown_action' END,
        v.patient_id, v.visit_id, coalesce(a.at, n.at), n.occurred_at, n.at, 1
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n (action_id, type, at, occurred_at)
-LEFT JOIN transitions.action a ON a.action_id = n.action_id
+LEFT JOIN (
+    SELECT action_id, type, at, root_id FROM transitions.action
+    UNION ALL SELECT action_id, 'alert_acknowledged', known_at, NULL FROM transitions.list_ack
+) a ON a.action_id = n.action_id
 LEFT JOIN transitions.withdrawal w ON w.action_id = n.action_id
 LEFT JOIN LATERAL (
     SELECT patient_id, visit_id FROM transitions.visit WHERE root_id = a.root_id ORDER BY visit_id LIMIT 1
@@ -349,11 +367,16 @@ WHERE (r.effect, r.reason) IS DISTINCT FROM (excluded.effect, excluded.reason)
     AND (excluded.reason IS DISTINCT FROM 'unknown_action' OR r.effect = 'waiting');
 
 -- name: answer_lists
--- Acknowledgements of a team's list name no visit: they count as they come.
-INSERT INTO transitions.answer (action_id, type, effect, at, occurred_at, known_at, revision)
-SELECT n.action_id, n.type, 'counted', n.at, n.occurred_at, n.at, 1
+-- Acknowledgements of a team's list name no visit: they count as they come, unless they were taken back before.
+INSERT INTO transitions.answer AS r (action_id, type, effect, at, occurred_at, known_at, revision)
+SELECT n.action_id, n.type, CASE WHEN w.action_id IS NULL THEN 'counted' ELSE 'withdrawn' END,
+       n.at, n.occurred_at, n.at, 1
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n (action_id, type, at, occurred_at)
-ON CONFLICT ON CONSTRAINT answer_pkey DO NOTHING;
+LEFT JOIN transitions.withdrawal w ON w.action_id = n.action_id
+ON CONFLICT ON CONSTRAINT answer_pkey DO UPDATE SET
+    type = excluded.type, effect = excluded.effect, reason = NULL, known_at = excluded.known_at,
+    revision = r.revision + 1
+WHERE r.effect = 'waiting';
 
 -- name: upsert_answers
 -- Write what became of actions, as it now stands.

@@ -399,9 +399,21 @@ async def disarm_replans(db: Db, patients: Iterable[UUID], until: datetime) -> N
     await db.execute(SQL["disarm_replans"], list(patients), until)
 
 
-async def acknowledge_team(db: Db, team: str, read: Read, by: str | None) -> None:
-    """Someone of the team has the list."""
-    await db.execute(SQL["acknowledge_team"], team, read.occurred_at, read.at, by)
+async def acknowledge_lists(
+    db: Db, said: Sequence[tuple[str, Read]], withdrawn: Iterable[str], known_at: datetime
+) -> None:
+    """Somebody has the lists of these teams, or has taken back that they had one."""
+    reads = [read for _, read in said]
+    if said:
+        await db.execute(
+            SQL["insert_list_acks"],
+            [read.action_id for read in reads],
+            [team for team, _ in said],
+            [read.occurred_at for read in reads],
+            [read.at for read in reads],
+            [_body.decode(read.body).by for read in reads],
+        )
+    await db.execute(SQL["settle_team_acks"], [*(read.action_id for read in reads), *withdrawn], known_at)
 
 
 async def answer_at_door(db: Db, reads: Sequence[Read]) -> None:

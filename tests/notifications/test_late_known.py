@@ -73,6 +73,17 @@ def test_the_team_acknowledges_its_list() -> None:
     assert ("firing", "acknowledged", at(81)) == (first.status, acked.status, acked.acknowledged_at)
 
 
+def test_the_team_takes_its_word_back() -> None:
+    """Given a list somebody has, when that is withdrawn, then it fires again, and people hear of it once."""
+    first = reconcile(TEAM, None, ripe([at(80)], NOW), None, NOW)
+    acked = reconcile(Team("4W", live=True, acknowledged_at=at(81)), first, ripe([at(80)], NOW), None, NOW)
+    again = reconcile(TEAM, acked, ripe([at(80)], NOW), None, NOW)
+
+    assert again is not None
+    assert (again.status, again.acknowledged_at, again.revision, again.told_of) == ("firing", None, 3, 3)
+    assert reconcile(TEAM, again, ripe([at(80)], NOW), None, NOW) is None
+
+
 def test_shadow_items_make_a_list_of_their_own() -> None:
     """Kept, never sent, and never counted among the real ones."""
     shadow = reconcile(Team(name="4W", live=False), None, ripe([at(80)], NOW), None, NOW)

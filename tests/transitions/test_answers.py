@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from schemas.encounters import VisitState
-from schemas.transitions import ActionApplied
+from schemas.transitions import ActionApplied, TeamAck
 from services.chassis.service import Service
 from services.transitions import publish
 from services.transitions.consumer import Doors
@@ -198,6 +198,38 @@ async def test_a_list_that_is_taken(service: Service, doors: Doors) -> None:
     await acts(service, doors, MONDAY, id="act-1", type="alert_acknowledged", kind="late_known", by="rn1")
 
     assert await told(service) == ("counted", None, (), 1)
+
+
+async def who_has_the_list(service: Service) -> list[tuple[datetime, bool, str | None]]:
+    rows = await service.pool.fetch(SQL["unpublished_team_acks"], 10)
+    events = [TeamAck.model_validate_json(publish.team_ack(row).value or b"") for row in rows]
+    return [(event.at, event.withdrawn, event.by) for event in events]
+
+
+async def test_who_has_a_list_can_take_that_back(service: Service, doors: Doors) -> None:
+    """Given two who took a list, when each takes it back, then the first has it again, and then nobody."""
+    tuesday = MONDAY + timedelta(days=1)
+    await acts(service, doors, MONDAY, id="act-1", type="alert_acknowledged", kind="late_known", by="rn1")
+    await acts(service, doors, tuesday, id="act-2", type="alert_acknowledged", kind="late_known", by="rn2")
+    assert await who_has_the_list(service) == [(tuesday, False, "rn2")]
+
+    later = tuesday + timedelta(hours=1)
+    await acts(service, doors, later, type="action_withdrawn", id="act-2", reason="not mine", by="rn2")
+    assert await who_has_the_list(service) == [(MONDAY, False, "rn1")]
+    assert await told(service, "act-2") == ("withdrawn", None, (), 2)
+
+    last = later + timedelta(hours=1)
+    await acts(service, doors, last, type="action_withdrawn", id="act-1", reason="off duty", by="rn1")
+    assert await who_has_the_list(service) == [(last, True, None)]
+
+
+async def test_a_list_that_was_taken_back_before_it_was_taken(service: Service, doors: Doors) -> None:
+    """Given a withdrawal, when what it withdraws arrives after it, then nobody has the list."""
+    await acts(service, doors, MONDAY, type="action_withdrawn", id="act-1", reason="not mine", by="rn1")
+    await acts(service, doors, MONDAY, id="act-1", type="alert_acknowledged", kind="late_known", by="rn1")
+
+    assert [withdrawn for _, withdrawn, _ in await who_has_the_list(service)] == [True]
+    assert await told(service) == ("withdrawn", None, (), 2)
 
 
 async def test_published_answers_are_not_told_again(service: Service, doors: Doors) -> None:

@@ -63,7 +63,11 @@ def reconcile(
             ended_at = max(now, last.raised_at)
         return _ended(last, ended_at)
     new = _acknowledged(replace(last, items=found.items), team)
-    return None if new == last else replace(new, revision=last.revision + 1)
+    if new == last:
+        return None
+    revision = last.revision + 1
+    again = last.status == ACKNOWLEDGED and new.status == FIRING
+    return replace(new, revision=revision, told_of=revision if again else last.told_of)
 
 
 def _first(team: Team, run: int, found: Ripe) -> Alert:
@@ -104,8 +108,8 @@ def _ended(row: Alert, ended_at: datetime) -> Alert:
 
 
 def _acknowledged(row: Alert, team: Team) -> Alert:
-    """The alert with the team's word on it, if that was given after it was raised."""
+    """The alert with the team's word on it, if that was given after it was raised and not taken back."""
     at = team.acknowledged_at
-    if row.acknowledged_at is not None or at is None or at < row.raised_at:
-        return row
-    return replace(row, status=ACKNOWLEDGED, acknowledged_at=at)
+    if at is None or at < row.raised_at:
+        return replace(row, status=FIRING, acknowledged_at=None)
+    return replace(row, status=ACKNOWLEDGED, acknowledged_at=row.acknowledged_at or at)
