@@ -33,22 +33,29 @@ async def refold(feed: str, *, dry_run: bool, as_json: bool) -> int:
                 f"Nothing is kept of a feed {feed}; `baton feeds check` names those with a profile."
             )
         found = await (reader.preview if dry_run else reader.refold)(pool, _Progress())
-    print(json.dumps(document(found)) if as_json else "\n".join(_told(found, dry_run=dry_run)))
+        closed: int = await pool.fetchval(SQL["count_checkpointed"], feed, timeout=600)
+    print(
+        json.dumps(document(found, closed)) if as_json else "\n".join(_told(found, closed, dry_run=dry_run))
+    )
     return 0
 
 
-def document(found: Found) -> dict[str, Any]:
-    """What was found, as plain JSON values."""
+def document(found: Found, closed: int) -> dict[str, Any]:
+    """What was found, as plain JSON values; `closed` visits were not looked at."""
     return {
         "messages": found.events,
         "otherwise": found.otherwise,
         "fields": _counted(found.fields),
-        "kept_as_they_are": {"pruned": found.pruned, "refused": _counted(found.refused)},
+        "kept_as_they_are": {
+            "pruned": found.pruned,
+            "refused": _counted(found.refused),
+            "closed_visits": closed,
+        },
         "visits": found.visits,
     }
 
 
-def _told(found: Found, *, dry_run: bool) -> list[str]:
+def _told(found: Found, closed: int, *, dry_run: bool) -> list[str]:
     would = "would say" if dry_run else "say"
     lines = [f"{found.events} messages, {found.otherwise} of which {would} something else."]
     if found.fields:
@@ -60,6 +67,10 @@ def _told(found: Found, *, dry_run: bool) -> list[str]:
     if refused := sum(found.refused.values()):
         codes = ", ".join(f"{code} {n}" for code, n in _counted(found.refused).items())
         lines.append(f"{refused} would be refused now, and stay as they were understood: {codes}.")
+    if closed:
+        lines.append(
+            f"{closed} visits have been closed for long (BATON_CHECKPOINT_AFTER), and stay as they are."
+        )
     if not dry_run:
         lines.append(f"{found.visits} visits changed.")
     return lines

@@ -53,7 +53,7 @@ async def refold(*, as_json: bool = False) -> int:
         raise Misuse(str(error)) from None
     async with ground.pool(where) as pool:
         changed = await upkeep.refold(pool, feeds, _progress)
-        closed: int = await pool.fetchval(ADMISSIONS["count_checkpointed"], timeout=600)
+        closed: int = await pool.fetchval(ADMISSIONS["count_checkpointed"], None, timeout=600)
     if closed:
         _say(f"{closed} visits have been closed for long (BATON_CHECKPOINT_AFTER) and stay as they are.")
     print(json.dumps({"visits": changed}) if as_json else f"{changed} visits changed.")

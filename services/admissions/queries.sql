@@ -496,5 +496,5 @@ WITH gone AS (
 UPDATE admissions.visit SET checkpointed_at = NULL WHERE root_id = ANY($1::uuid[]);
 
 -- name: count_checkpointed
--- How many visits are closed for so long that they stand as they are.
-SELECT count(*) FROM admissions.visit WHERE checkpointed_at IS NOT NULL;
+-- How many visits, of all feeds or of one, are closed for so long that they stand as they are.
+SELECT count(*) FROM admissions.visit WHERE checkpointed_at IS NOT NULL AND ($1::text IS NULL OR feed = $1);

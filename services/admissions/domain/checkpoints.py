@@ -20,6 +20,7 @@ _GAPS = (
     "diagnoses",
     "hospital_service",
     "location",
+    "security_label",
     "started_at",
 )
 _STAYS = (CareClass.INPATIENT, CareClass.OBSERVATION, CareClass.NEWBORN)

@@ -32,6 +32,11 @@ def test_what_was_never_said_is_filled() -> None:
     assert [one.code for one in found.diagnoses] == ["I50.9"]
 
 
+def test_what_a_part_2_programme_says_late_is_labelled() -> None:
+    """Given a late message with the flag of 42 CFR Part 2; then the closed visit has the label."""
+    assert late(an_event("A08", "09 16:00", flags=("42CFRPart2",))).security_label == "R/42CFRPart2"
+
+
 def test_what_was_said_stays() -> None:
     """Given late messages with another bed, another discharge, a cancel of it and of the stay; then nothing changes."""
     for event in (
