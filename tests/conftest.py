@@ -18,14 +18,16 @@ KAFKA_KIND = pytest.StashKey[tuple[kafka_kinds.Flavour, str]]()
 NEEDS_APACHE = "needs Apache Kafka"
 ROOT = Path(__file__).parent
 LONG = (
-    "system/",
-    "baton/test_demo",
+    "system/test_outcome_equals_replay",
+    "baton/test_demo.py",
     "baton/test_up",
-    "baton/test_clock",
+    "system/test_servers_away",
     "worklist/test_browser",
+    "system/",
+    "baton/test_clock",
     "chassis/",
 )
-"""Whole files that take minutes: begun last, one process would still be at one of them when the others are done."""
+"""Whole files that take minutes, the longest first: begun last, one process would still be at it when the others are done."""
 
 
 # --- what this machine can run ------------------------------------------------------------------------------
@@ -34,7 +36,7 @@ LONG = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the broker once it is known that one is needed; leave out what it cannot do. The longest files go first."""
-    items.sort(key=lambda item: not str(item.path.relative_to(ROOT)).startswith(LONG))
+    items.sort(key=_begun)
     needing = [item for item in items if item.get_closest_marker("kafka") or _needs(item, KAFKA_FIXTURES)]
     if needing:
         config.stash[KAFKA_KIND] = kafka_kinds.default_flavour()
@@ -55,6 +57,12 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     if reporter is not None:
         for line in pytest_report_collectionfinish(config):
             reporter.write_line(line)
+
+
+def _begun(item: pytest.Item) -> int:
+    """Which of the long ones it belongs to; the others come after them."""
+    path = str(item.path.relative_to(ROOT))
+    return next((number for number, long in enumerate(LONG) if path.startswith(long)), len(LONG))
 
 
 def _postgres_kind() -> str:

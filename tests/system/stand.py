@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -165,6 +165,7 @@ class System:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "contacts.yaml").write_text(CONTACTS % self.receiver.url)
         self._producer = Producer(self.own, "test")
+        self._eyes: tuple[Db, Admin] | None = None
 
     async def __aenter__(self) -> Self:
         async with self.db() as db:
@@ -260,9 +261,15 @@ class System:
 
     async def clock(self, at: datetime) -> None:
         """It is `at` now."""
-        async with self.db() as db:
-            await clock.set_clock(db, at)
-            await db.execute("SELECT pg_notify('transitions_timer', '')")
+        if self._eyes:
+            await self._set_clock(self._eyes[0], at)
+        else:
+            async with self.db() as db:
+                await self._set_clock(db, at)
+
+    async def _set_clock(self, db: Db, at: datetime) -> None:
+        await clock.set_clock(db, at)
+        await db.execute("SELECT pg_notify('transitions_timer', '')")
 
     async def play(self, *beats: Beat) -> None:
         """What reaches Kafka before the end of a beat, and then the clock shows it; beat after beat."""
@@ -298,12 +305,30 @@ class System:
 
     # --- rest -----------------------------------------------------------------------------------------------
 
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Stay connected to both servers, for a story of many stops at which the clock moves and all comes to rest."""
+        async with self._looking() as eyes:
+            self._eyes = eyes
+            try:
+                yield
+            finally:
+                self._eyes = None
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[tuple[Db, Admin]]:
+        if self._eyes:
+            yield self._eyes
+        else:
+            async with self.db() as db, Admin(self.own, "test") as admin:
+                yield db, admin
+
     async def at_rest(self, *, told: bool = True) -> None:
         """Return when everything sent is applied and published, nothing is due, and the pager was told of all of it.
 
         Stage by stage down the stream; when nothing moved while the stages were looked at, it is at rest.
         """
-        async with self.db() as db, Admin(self.own, "test") as admin:
+        async with self._looking() as (db, admin):
             while True:
                 await self._applied(db, admin, "admissions", ADT_INBOUND)
                 await self._applied(db, admin, "transitions", CARE_ACTIONS)
@@ -317,11 +342,11 @@ class System:
                 if told:
                     await self._none(db, UNTOLD, "the pager is told")
                 loud = [query for query in QUIET if await db.fetchval(query)]
-                if not loud and before == await admin.end_offsets([CARE_TRANSITIONS]):
+                if not loud and before == await self._ends(admin, CARE_TRANSITIONS):
                     return
 
     async def _applied(self, db: Db, admin: Admin, consumer: str, topic: str) -> dict[tuple[str, int], int]:
-        ends = await admin.end_offsets([topic])
+        ends = await self._ends(admin, topic)
         query = (
             'SELECT "partition", applied_offset FROM baton.applied_mark WHERE consumer = $1 AND topic = $2'
         )
@@ -341,6 +366,10 @@ class System:
             return not await db.fetchval(query)
 
         await until(none, what)
+
+    async def _ends(self, admin: Admin, topic: str) -> dict[tuple[str, int], int]:
+        [partitions] = [each.partitions for each in self.topics if each.name == topic]
+        return await admin.ends({(topic, number) for number in range(partitions)})
 
     def _must_live(self) -> None:
         for process in self.processes.values():

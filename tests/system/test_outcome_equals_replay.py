@@ -63,10 +63,11 @@ async def _run(
     """Give the outcome of the running system after it was told these lines, and what its auditor says of it."""
     async with new_system(lines[0].at - timedelta(minutes=1)) as system:
         await system.start()
-        for at, arriving in groupby(lines, key=lambda line: line.at):
-            await _walk(system, at - MOMENT)
-            await _deliver(system, list(arriving), at)
-        await _walk(system, until)
+        async with system.watched():
+            for at, arriving in groupby(lines, key=lambda line: line.at):
+                await _walk(system, at - MOMENT)
+                await _deliver(system, list(arriving), at)
+            await _walk(system, until)
         async with system.db() as db:
             audit = await examine(
                 db, Settings(database_url="postgresql://x", kafka_bootstrap_servers="x:1").rules()
