@@ -125,7 +125,7 @@ def _action(row: Row) -> dict[str, Any]:
 def _deadline(row: Row) -> dict[str, Any]:
     said = _pick(
         row, "kind", "status", "due_at", "settled_at", "because", "severity", "late_known", "provisional", "owed",
-        "behind", "hold_until", "learned_at", "fired_at",
+        "responsible", "behind", "hold_until", "learned_at", "fired_at",
     )  # fmt: skip
     return said | {"warnings": json.loads(row["warnings"]), "acknowledged": json.loads(row["acknowledged"])}
 

@@ -116,7 +116,7 @@ def _deadline(deadline: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
         f"  {deadline['kind']}: due {_at(deadline['due_at'], zone)}; {_words(deadline['status'])}{settled}"
         f"{''.join(f'; {_words(mark)}' for mark in marks)}"
     )
-    yield f"      {deadline['because']}"
+    yield f"      {deadline['because']}; the {_words(deadline['responsible'])} is responsible"
 
 
 def _alert(alert: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:

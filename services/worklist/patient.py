@@ -205,6 +205,7 @@ def _deadline(look: Look, event: DeadlineEvent) -> DeadlineView:
         provisional=event.provisional,
         severity=event.severity,
         because=event.because,
+        responsible=event.responsible,
         warnings=tuple(warning.at for warning in event.warnings),
         source=f"{event.deadline_id}:{event.revision}",
     )

@@ -226,7 +226,7 @@ class Fact(View):
 
 
 class DeadlineView(View):
-    """One obligation of a case; `because` says how the due time came about."""
+    """One obligation of a case; `because` says how the due time came about, `responsible` which role owes it."""
 
     deadline_id: UUID
     kind: str
@@ -239,6 +239,7 @@ class DeadlineView(View):
     provisional: bool
     severity: str
     because: str
+    responsible: str = "coordinator"
     warnings: tuple[Instant, ...] = ()
     source: str
 

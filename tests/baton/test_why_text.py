@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from baton.why_text import _action, _alert, _handed
+from baton.why_text import _action, _alert, _deadline, _handed
 
 
 def an_attempt(**fields: Any) -> dict[str, Any]:
@@ -86,3 +86,17 @@ def test_how_a_handoff_stands_and_who_has_the_patient() -> None:
         "  handoff declined (P2) 2026-01-09 16:00:00 EST, done 2026-01-09 17:00:00 EST",
     ]
     assert list(_handed({"handoff": None}, ZoneInfo("UTC"))) == []
+
+
+def test_a_deadline_says_how_it_came_about_and_who_is_responsible() -> None:
+    """Given a handoff nobody took, then its line names the receiving unit."""
+    owed = {
+        "kind": "handoff_ack_unit", "due_at": "2026-01-06T16:10:00Z", "status": "missed", "settled_at": None,
+        "late_known": True, "provisional": False, "behind": False, "responsible": "receiving_unit",
+        "because": "60 minutes after the transfer of Tue 6 Jan 2026 10:10",
+    }  # fmt: skip
+
+    assert list(_deadline(owed, ZoneInfo("America/New_York"))) == [
+        "  handoff_ack_unit: due 2026-01-06 11:10:00 EST; missed; late known",
+        "      60 minutes after the transfer of Tue 6 Jan 2026 10:10; the receiving unit is responsible",
+    ]

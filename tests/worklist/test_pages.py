@@ -244,7 +244,7 @@ def test_a_case_says_whom_to_call_what_is_owed_and_who_said_so(house: Worklist, 
 
     for words in (
         "Testcase, Alpha", "(555) 555-0500", "Testcase, Beta", "daughter", "Primary, Dr. Ann", "Spanish, interpreter?",
-        "Call within 72 hours", "Call_72h is due so long after the discharge", f"{story.id('call_72h')}:1",
+        "Call within 72 hours", "Call_72h is due so long after the discharge", "Responsible: coordinator", f"{story.id('call_72h')}:1",
         "Moved from MERCY ICU to MERCY 4W.", "Discharged to home.", f"{story.id('visit')}:1", "unanswered",
     ):  # fmt: skip
         assert words in page
