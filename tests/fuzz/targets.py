@@ -1,17 +1,21 @@
 """What must hold for any input: each takes a source of chance, and raises where it does not."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from services.admissions.domain.fold import fold
-from services.admissions.domain.model import AdtEvent, Rejection
+from services.admissions.domain.identity import merge_facts, people
+from services.admissions.domain.joins import groups, joins
+from services.admissions.domain.model import AdtEvent, Rejection, VisitKey
 from services.admissions.hl7 import frames
 from services.admissions.hl7.describe import describe, describe_rejection
 from services.admissions.hl7.sender import sender
 from services.admissions.hl7.triggers import TYPES
 from services.admissions.mllp.framing import Frames
 from services.transitions.domain.actions import Read, Refusal, read_action
+from tests.admissions.domain.several import any_message
 from tests.admissions.hl7.builders import ARRIVAL, a_message, outcome
 from tests.fuzz.mutations import ACTIONS, JSON_CHUNKS, PROFILES, SEEDS, mutated
 
@@ -89,6 +93,27 @@ def history(rng: random.Random) -> bytes:
     return "\n".join(messages).encode()
 
 
+def numbers(rng: random.Random) -> bytes:
+    """Who is who and which visit is meant: any merges, moves and re-labels come to the same in any order and repetition."""
+    events = [any_message(rng.choice) for _ in range(rng.randrange(2, 16))]
+    again = events + rng.choices(events, k=3)
+    rng.shuffle(again)
+    assert _meant(again) == _meant(events)
+    return repr(events).encode()
+
+
+def _meant(events: Sequence[AdtEvent]) -> tuple[Any, ...]:
+    facts = {fact for event in events for fact in joins(event)}
+    told: dict[VisitKey, list[AdtEvent]] = {
+        key: [] for fact in facts for key in (fact.retired, fact.surviving)
+    }
+    for event in events:
+        if event.visit is not None:
+            told.setdefault(event.visit, []).append(event)
+    found = people({fact for event in events for fact in merge_facts(event)})
+    return groups([*facts], told), found.records, found.persons, found.refused
+
+
 def act(rng: random.Random) -> bytes:
     """An action: read, or refused with a reason that holds nothing of it."""
     data = mutated(rng.choice(ACTIONS), rng, seeds=ACTIONS, chunks=JSON_CHUNKS, separator=b'"')
@@ -100,4 +125,10 @@ def act(rng: random.Random) -> bytes:
     return data
 
 
-TARGETS: dict[str, Target] = {"read": read, "frame": frame, "fold": history, "act": act}
+TARGETS: dict[str, Target] = {
+    "read": read,
+    "frame": frame,
+    "fold": history,
+    "numbers": numbers,
+    "act": act,
+}
