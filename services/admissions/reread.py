@@ -72,8 +72,8 @@ class Reader:
     def __init__(self, feeds: Feeds, feed: str, zone_of: Callable[[str], ZoneInfo]) -> None:
         self._feeds, self._feed, self._zone_of = feeds, feed, zone_of
         self._profile = feeds.named(feed)
-        # Under a new number a message may come by once more.
-        self._done: set[UUID] = set()
+        # Under its new number a message may come by once more.
+        self._moved: set[UUID] = set()
 
     async def preview(self, pool: Pool, tell: Tell | None = None) -> Found:
         """What would be another, with nothing changed."""
@@ -98,12 +98,12 @@ class Reader:
             while True:
                 try:
                     async with transaction(pool) as db:
-                        here, replaced = await self._apply(db, page, wanted)
+                        here, moved = await self._apply(db, page, wanted)
                 except SetGrewError as grown:
                     wanted |= grown.patients
                 else:
                     break
-            self._done |= replaced
+            self._moved |= moved
             found.add(here)
             if tell:
                 tell(found)
@@ -146,7 +146,7 @@ class Reader:
         """What the messages say now, of those that say something else."""
         found, others = Found(), {}
         for one in stored:
-            if one.event_id in self._done:
+            if one.event_id in self._moved:
                 continue
             found.events += 1
             if one.raw is None:
@@ -178,7 +178,12 @@ class Reader:
         found.visits = await ledger.settle(db, new, held, self._feeds, anew=anew)
         found.visits += await replacing.empty(db, old)
         await store.mark_applied(db, [one.event_id for one in new if applied(one.event.trigger)])
-        return found, {*others}
+        earlier = {one.event_id: (one.root_id, one.patient_id) for one in old}
+        return found, {
+            one.event_id
+            for one in new
+            if one.event_id in earlier and earlier[one.event_id] != (one.root_id, one.patient_id)
+        }
 
 
 def differing(before: AdtEvent, now: AdtEvent) -> set[str]:

@@ -58,21 +58,28 @@ MESSAGES = [
     MERGE,
 ]
 
+_TIMES = {"occurred_at", "recorded_at", "created_at", "stated_at", "admit_at", "discharge_at"}
+_WHO = {"patient", "identifiers"}
+
 CORRECTIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "words of the disposition": ({"disposition_map": {"HOMEX": "01"}}, {"disposition", "flags"}),
-    "the zone": (
-        {"zone": "America/Chicago"},
-        {"occurred_at", "recorded_at", "created_at", "stated_at", "admit_at", "discharge_at"},
+    "words of the disposition, and the zone": (
+        {"disposition_map": {"HOMEX": "01"}, "zone": "America/Chicago"},
+        {"disposition", "flags"} | _TIMES,
     ),
-    "the type of the identifier": ({"mrn_types": ["EI", "MR"]}, {"patient", "identifiers"}),
-    "the authority of what names none": ({"default_authority": "HOSPX"}, {"patient", "identifiers", "visit"}),
-    "the enterprise identifier": ({"enterprise_types": ["EI"]}, {"enterprise"}),
-    "leading zeros": ({"strip_leading_zeros": True}, {"patient", "identifiers"}),
-    "what counts as real": ({"processing_ids": ["P", "T"]}, {"test"}),
-    "a leave sent as a discharge": ({"loa_as_a03": True}, {"trigger", "type", "disposition", "discharge_at", "flags"}),
-    "the character set": ({"fallback_charset": "iso8859-7"}, {"person.name"}),
-    "what an update may do": ({"a08_implies_discharge": False}, set()),
-}  # fmt: skip
+    "the type of the identifier": ({"mrn_types": ["EI", "MR"]}, _WHO),
+    "the authority of what names none, and leading zeros": (
+        {"default_authority": "HOSPX", "strip_leading_zeros": True},
+        _WHO | {"visit"},
+    ),
+    "what counts as real, and who is one person": (
+        {"processing_ids": ["P", "T"], "enterprise_types": ["EI"]},
+        {"test", "enterprise"},
+    ),
+    "a leave sent as a discharge, and the character set": (
+        {"loa_as_a03": True, "fallback_charset": "iso8859-7", "a08_implies_discharge": False},
+        {"trigger", "type", "disposition", "discharge_at", "flags", "person.name"},
+    ),
+}
 
 
 def feeds(**corrected: Any) -> Feeds:
