@@ -51,7 +51,7 @@ def messages(draw: st.DrawFn) -> AdtEvent:
         "attending": draw(st.sampled_from(["ANN", UNSET, None])),
         "observation": draw(st.sampled_from([True, False, UNSET])),
         "dg1": draw(st.lists(_DIAGNOSIS, max_size=2)),
-        "flags": draw(st.sampled_from([(), ("implausible_time",)])),
+        "flags": draw(st.sampled_from([(), (), ("implausible_time",), ("42CFRPart2",)])),
     }
     return an_event(draw(st.sampled_from(_LIKELY) | st.sampled_from(TRIGGERS)), INSTANTS[0], **fields)
 
