@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 
 from baton.processes import birth
+from tests.infra import nursery
 from tests.infra.postgres import run_sync
 
 T = TypeVar("T")
@@ -74,15 +75,7 @@ class Stack:
 
     def baton(self, *line: str, given: str | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run one command against the system, which must end with `code`."""
-        done = subprocess.run(
-            [*BATON, *line],
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self.environment,
-            timeout=100,
-        )
+        done = nursery.baton(*line, env=self.environment, given=given)
         assert done.returncode == code, (line, done.stdout, done.stderr, self.said()[-4000:])
         return done
 
