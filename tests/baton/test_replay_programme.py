@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,8 +51,8 @@ def action(type_: str, when: str, **said: Any) -> replay.Line:
     return replay.Line(at(when), action=json.dumps(body).encode())
 
 
-def found(lines: list[replay.Line], visit: str = "V1") -> dict[str, Any]:
-    outcome = replay.replay(replay.in_order(lines), UNTIL, CONFIG)
+def found(lines: list[replay.Line], visit: str = "V1", config: replay.Config = CONFIG) -> dict[str, Any]:
+    outcome = replay.replay(replay.in_order(lines), UNTIL, config)
     (episode,) = [
         each for each in outcome["episodes"] if each["visit"] == visit and each["kind"] == "discharge"
     ]
@@ -198,3 +199,21 @@ def test_how_loud_a_missed_call_is(lines: list[replay.Line], severity: str) -> N
     """A page for whoever is at high risk by score or programme, left against advice or is not coded; else for the list."""
     alerts = replay.replay(replay.in_order(lines), UNTIL, CONFIG)["alerts"]
     assert [each["severity"] for each in alerts if each["kind"] == "call_72h_missed"] == [severity]
+
+
+def test_a_unit_under_part_2_gives_no_reason_and_tells_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given F11.20 from a unit that the profile names; then nobody outside is to be told, and it is no reason (trap 78)."""
+    (tmp_path / "feeds").mkdir()
+    (tmp_path / "feeds" / "default.yaml").write_text("feed: default\npart2_source: [DETOX]\n", "utf-8")
+    monkeypatch.setenv("BATON_CONFIG_DIR", str(tmp_path))
+    config = replay.load()
+
+    def told(unit: str) -> tuple[list[str], bool]:
+        episode = found(stay("F11.20", unit=unit), config=config)
+        kinds = [each["kind"] for each in episode["deadlines"] if each["status"] != "void"]
+        return episode["programme"]["reasons"], "pcp_notify" in kinds
+
+    assert told("4W") == (["sud"], True)
+    assert told("DETOX") == ([], False)
