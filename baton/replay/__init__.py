@@ -36,7 +36,7 @@ def replay(
             if progress:
                 progress(done, at)
         engine.run(lines[done:], until)
-    return outcome(engine)
+        return outcome(engine)
 
 
 def _stretch(lines: list[Line], start: int) -> int:

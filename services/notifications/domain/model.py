@@ -1,6 +1,8 @@
 """The nouns of notifications: an alert as it is kept, and what makes two of them the same."""
 
+from collections.abc import Hashable
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -21,7 +23,8 @@ MISSED, DUE_SOON = "_missed", "_due_soon"
 _NAMESPACE = UUID("7f0c2d7e-9d5b-5b0c-8a55-2a1f3f1e6b01")
 
 
-def identity(*parts: object) -> UUID:
+@lru_cache(maxsize=16384)
+def identity(*parts: Hashable) -> UUID:
     """The id of the alert with this key: one live alert for each, however often it is derived."""
     return uuid5(_NAMESPACE, ":".join(("toc", *map(str, parts))))
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -36,21 +38,24 @@ class Start(Struct, frozen=True, gc=False):
 
 def due_at(due: Elapsed | BusinessDays | DayEnds, start: Start) -> tuple[datetime, str]:
     """The exclusive upper bound of what is due like this, and how it came about."""
-    zone = start.facility.tz
+    return _due_at(due, start.at, start.what, start.facility.tz, start.facility.extra_holidays)
+
+
+@lru_cache(maxsize=16384)
+def _due_at(
+    due: Elapsed | BusinessDays | DayEnds, at: datetime, what: str, zone: ZoneInfo, closures: frozenset[date]
+) -> tuple[datetime, str]:
     if isinstance(due, Elapsed):
-        when = calendar.say_instant(start.at, zone)
-        return start.at + due.within, f"{_say_span(due.within)} after the {start.what} of {when}"
-    day = calendar.local_date(start.at, zone)
+        when = calendar.say_instant(at, zone)
+        return at + due.within, f"{_say_span(due.within)} after the {what} of {when}"
+    day = calendar.local_date(at, zone)
     if isinstance(due, DayEnds):
         last = day + timedelta(days=due.days)
-        because = (
-            f"to the end of {calendar.say_day(last)}, {_count(due.days, 'day')} after the {start.what} of "
-        )
+        because = f"to the end of {calendar.say_day(last)}, {_count(due.days, 'day')} after the {what} of "
         return calendar.end_of_day(last, zone), because + calendar.say_day(day)
-    closures = start.facility.extra_holidays
     last = calendar.nth_business_day(day, due.days, closures)
     because = (
-        f"{_count(due.days, 'business day')} after the {start.what} of {calendar.say_day(day)}, "
+        f"{_count(due.days, 'business day')} after the {what} of {calendar.say_day(day)}, "
         f"to the end of {calendar.say_day(last)}"
     )
     return calendar.end_of_day(last, zone), because + _say_closed(

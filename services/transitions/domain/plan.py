@@ -12,6 +12,7 @@ from services.transitions.domain import episodes, handoff, notices, readmission
 from services.transitions.domain.deadline import call_backs, learned_at, plan_deadline
 from services.transitions.domain.episodes import DISCHARGE, GONE, Circumstances, Draft
 from services.transitions.domain.kept import NOTHING_KEPT, Kept, Under
+from services.transitions.domain.latest import Latest
 from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Deed, Notice, Plan, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.protocol import Protocol
@@ -101,22 +102,38 @@ def _with_deeds(
         handoff.acknowledge(drafts, deeds, protocol.engine.ack_lead)
         waived = handoff.waivers(drafts, deeds)
     return [
-        _episode(
+        _latest_episode(
             draft,
             work_on(drafts, n, deeds, draft.under.protocol.complexity),
             {kind: at for (m, kind), at in waived.items() if m == n},
-            verdicts,
+            None if draft.anchor else _verdict_on(draft.stay, verdicts),
             notices.of_draft(drafts, n, deeds),
         )
         for n, draft in enumerate(drafts)
     ]
 
 
+EPISODES: Latest[PlannedEpisode] = Latest(10_000)
+
+
+def _latest_episode(
+    draft: Draft,
+    work: Work,
+    waived: dict[str, datetime],
+    verdict: PlannedReadmission | None,
+    told: tuple[Notice, ...],
+) -> PlannedEpisode:
+    """The episode as planned last, where all that it comes from is the same; `turns` only say when to plan again."""
+    draft = replace(draft, turns=[])
+    given = (draft, work, waived, verdict, told)
+    return EPISODES.of((draft.stay.visit_id, draft.anchor), given, lambda: _episode(*given))
+
+
 def _episode(
     draft: Draft,
     work: Work,
     waived: dict[str, datetime],
-    verdicts: Sequence[tuple[UUID, PlannedReadmission]],
+    verdict: PlannedReadmission | None,
     told: tuple[Notice, ...],
 ) -> PlannedEpisode:
     stay, end, taken, protocol = draft.stay, draft.end, draft.acknowledged_at, draft.under.protocol
@@ -144,7 +161,7 @@ def _episode(
         live=stay.live,
         deadlines=deadlines,
         closed=closed,
-        readmission=None if draft.anchor else _verdict_on(stay, verdicts),
+        readmission=verdict,
         opens_at=draft.opens_at,
         window_end=draft.window_end,
         programme=draft.risk.programme,

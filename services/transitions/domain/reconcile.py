@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from msgspec import Struct
@@ -96,20 +97,15 @@ def _collect(
         deadlines.append(deadline)
     if old is None:
         new.revision = 1
-    elif any(getattr(old, name) != getattr(new, name) for name in _EPISODE_FIELDS):
+    elif _said(old) != _said(new):
         new.revision = old.revision + 1
     else:
         return
     episodes.append(new)
 
 
-_EPISODE_FIELDS = tuple(
-    name for name in EpisodeRow.__struct_fields__ if name not in {"deadlines", "revision"}
-)
-
-
-def _address(row: EpisodeRow) -> tuple[object, ...]:
-    return row.patient_id, row.visit_id, row.facility, row.unit, row.team, row.live
+_said = attrgetter(*(name for name in EpisodeRow.__struct_fields__ if name not in {"deadlines", "revision"}))
+_address = attrgetter("patient_id", "visit_id", "facility", "unit", "team", "live")
 
 
 def _void(row: EpisodeRow, patient_id: UUID, moment: Moment) -> EpisodeRow:

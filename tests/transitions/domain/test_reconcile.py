@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from services.transitions.domain import fire
 from services.transitions.domain.model import Deed, EpisodeRow, Plan, Stay
-from services.transitions.domain.plan import plan
+from services.transitions.domain.plan import EPISODES, plan
 from services.transitions.domain.reconcile import Changes, reconcile, timers
+from services.transitions.domain.risk.assess import RISKS
 from services.transitions.protocol import load_protocol
 from tests.transitions.domain.builders import (
     FACILITIES,
@@ -454,6 +455,19 @@ def test_the_plan_does_not_depend_on_order(
     dice.shuffle(visits)
     dice.shuffle(done)
     assert ought((visits, done), as_of) == ought(known, as_of)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(facts(), MARKS), min_size=2, max_size=4))
+def test_what_is_kept_of_earlier_plans_never_shows(
+    steps: list[tuple[tuple[list[Stay], list[Deed]], datetime]],
+) -> None:
+    """Given several plans of one patient; then each is what it is where nothing was planned before."""
+    kept = [ought(known, mark) for known, mark in steps]
+    for (known, mark), before in zip(steps, kept, strict=True):
+        EPISODES.forget()
+        RISKS.forget()
+        assert before == ought(known, mark)
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from schemas.reference.conditions import conditions, meaning
 from services.transitions.domain.calendar import local_date
 from services.transitions.domain.episodes import Draft, left_at
+from services.transitions.domain.latest import Latest
 from services.transitions.domain.model import Deed, PlannedReadmission, Stay
 from services.transitions.domain.readmission import (
     CHAIN,
@@ -25,6 +26,8 @@ from services.transitions.domain.risk.model import CASE_MANAGEMENT, Lace, Progra
 from services.transitions.domain.risk.programme import Background, Coded, programme
 from services.transitions.domain.risk.rules import ProgrammeRules, RiskRules
 from services.transitions.domain.risk.steps import steps
+
+RISKS: Latest[Risk] = Latest(10_000)
 
 _POST_ACUTE = frozenset({"snf", "irf", "ltch"})
 """Facilities whose stays are no hospitalisations."""
@@ -59,6 +62,33 @@ def risk_of(draft: Draft, whose: Person) -> Risk:
     left = left_at(draft.stay)
     if draft.anchor or left is None:
         return Risk()
+    stays = _by_then(draft.stay, left, whose.history.stays)
+    before = [whose.before.get(stay.visit_id) for stay in stays] if whose.before else []
+    given = (
+        draft.stay,
+        draft.start,
+        draft.end,
+        stays,
+        before,
+        whose.deeds,
+        whose.rules,
+        whose.history.facilities,
+        whose.history.engine,
+    )
+    return RISKS.of(draft.stay.visit_id, given, lambda: _risk_of(draft, left, whose))
+
+
+def _by_then(stay: Stay, left: datetime, stays: Iterable[Stay]) -> list[Stay]:
+    """The stays that risk may depend on: those of which anything was before the end of this one."""
+    until = max(left, *_times(stay))
+    return [each for each in stays if min(_times(each)) <= until]
+
+
+def _times(stay: Stay) -> list[datetime]:
+    return [at for at in (stay.started_at, stay.admitted_at, stay.discharged_at) if at]
+
+
+def _risk_of(draft: Draft, left: datetime, whose: Person) -> Risk:
     chain = _chain(draft.stay, whose)
     score = _lace(draft, left, chain, whose)
     decided = _programme(draft, left, chain, whose)
