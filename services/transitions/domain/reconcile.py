@@ -146,7 +146,7 @@ def _episode(
         same = (row.status, row.close_reason) == (status, reason)
         known = row.known_at if same else moment.arrival
     readmission = _readmission(row if standing else None, planned.readmission, moment)
-    notices = _notices(row.notices if row else (), planned.notices, moment)
+    notices = _notices(row.notices if row else (), planned.notices, None if standing else learned, moment)
     if row is not None and (_taken_back(row.readmission, readmission) or _fewer(row.notices, notices)):
         known = moment.arrival
     deadlines: dict[str, DeadlineRow] = {}
@@ -199,17 +199,25 @@ def _in_hindsight(planned: PlannedEpisode, moment: Moment) -> PlannedEpisode:
     return replace(planned, learned_at=moment.arrival, deadlines=deadlines)
 
 
-def _notices(old: tuple[Notice, ...], new: tuple[Notice, ...], moment: Moment) -> tuple[Notice, ...]:
-    """Say of those that ended by themselves when that came to light, once."""
-    if not new:
-        return ()
-    ended = {notice.notice_id: notice.ended_at for notice in old if notice.ended}
-    return tuple(
-        replace(notice, ended_at=ended.get(notice.notice_id) or moment.arrival)
-        if notice.ended and notice.ended_at is None
-        else notice
-        for notice in new
-    )
+def _notices(
+    old: tuple[Notice, ...], new: tuple[Notice, ...], since: datetime | None, moment: Moment
+) -> tuple[Notice, ...]:
+    """Say of those that ended by themselves when that came to light, once, and of those that came back since when.
+
+    `since` is when the episode was learned that did not stand until now.
+    """
+    before = {notice.notice_id: notice for notice in old}
+    return tuple(_notice(before.get(notice.notice_id), notice, since, moment) for notice in new)
+
+
+def _notice(was: Notice | None, notice: Notice, since: datetime | None, moment: Moment) -> Notice:
+    known = max(notice.known_at, since or notice.known_at, was.known_at if was else notice.known_at)
+    if was and was.ended and not notice.ended:
+        known = moment.arrival
+    if not notice.ended:
+        return replace(notice, known_at=known)
+    ended_at = was.ended_at if was and was.ended else notice.ended_at
+    return replace(notice, known_at=known, ended_at=ended_at or moment.arrival)
 
 
 def _fewer(old: tuple[Notice, ...], new: tuple[Notice, ...]) -> bool:

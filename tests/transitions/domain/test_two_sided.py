@@ -156,6 +156,27 @@ def test_a_refusal_is_no_matter_any_more_once_the_patient_has_left() -> None:
         ]
 
 
+def test_a_refusal_and_an_acceptance_of_one_minute_are_told_apart() -> None:
+    """Both at 16:00 by the clock, the refusal entered first: the acceptance ended it when it was entered."""
+    story = (
+        Story().hears("2026-01-09 15:00", TO_NURSING).hears("2026-01-09 16:01", a_decline("2026-01-09 16:00"))
+    )
+    story.hears("2026-01-09 16:30", an_ack("2026-01-09 16:00", entered="2026-01-09 16:30"))
+    assert heard(story)[0][-2:] == ("done", ny("2026-01-09 16:30"))
+
+
+def test_a_refusal_that_ended_by_an_error_comes_back_when_that_is_known() -> None:
+    """Declined between units, discharged at 15:00, which is cancelled at 15:20: whoever is told again is told at 15:20."""
+    story = Story().hears("2026-01-06 10:10", MOVED).hears("2026-01-06 10:40", a_decline("2026-01-06 10:40"))
+    left = a_stay(moves=(a_move("2026-01-06 10:10"),), discharged="2026-01-06 15:00")
+    story.hears("2026-01-06 15:00", left)
+    for at in ("2026-01-06 15:20", "2026-01-06 16:00"):
+        story.hears(at, MOVED)
+        assert heard(story, "unit_handoff") == [
+            ("handoff_declined", "P2", ny("2026-01-06 15:20"), None, None)
+        ]
+
+
 def test_a_withdrawn_refusal_was_never_one() -> None:
     """It is gone, and the case tells since when."""
     story = Story().hears("2026-01-09 15:00", TO_NURSING)
