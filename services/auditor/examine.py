@@ -11,7 +11,6 @@ from uuid import UUID
 
 from schemas.base import iso
 from services.auditor.domain.audit import apart
-from services.auditor.domain.protocol import Protocol
 from services.auditor.domain.timeline import Expected
 from services.auditor.domain.walk import NOT_FOLLOWED
 from services.auditor.domain.world import Families
@@ -73,7 +72,7 @@ async def examine(
     """Audit everything that is kept. `since` and `until` bound the instants at which alerts were raised."""
     settled = await clock.now(db) - SETTLED
     until = min(until, settled) if until else settled
-    report = Report(until.astimezone(UTC), Protocol(rules.protocol).not_followed())
+    report = Report(until.astimezone(UTC), rules.protocols.present.not_followed())
     groups = await _families(db)
     done = 0
     for some in _batches(groups):
@@ -127,21 +126,25 @@ async def _one(db: Db, rules: Rules, ids: list[UUID], since: datetime | None, re
         return
     actions = [(row["at"], {**json.loads(row["body"]), "id": row["action_id"]}) for row in acts]
     actions += [(row["at"], {"type": "action_withdrawn", "id": row["action_id"]}) for row in taken_back]
-    alerts, late = apart(
-        [(row["at"], rules.feeds[row["feed"]], bytes(row["raw"])) for row in rows],
-        actions,
-        rules.protocol,
-        rules.facilities,
-        report.until,
-    )
     roots = {
         (row["feed"], row["authority"], row["number"]): row["root_id"]
         for row in await db.fetch(SQL["roots"], ids)
     }
+    under = {row["root_id"]: rules.protocols.of(row["protocol"]) for row in cases}
+    others = {key: other for key, root in roots.items() if (other := under.get(root))}
+    alerts, late = apart(
+        [(row["at"], rules.feeds[row["feed"]], bytes(row["raw"])) for row in rows],
+        actions,
+        rules.protocols.present,
+        rules.facilities,
+        report.until,
+        others,
+    )
     case_of = {row["root_id"]: row["episode_id"] for row in cases}
     report.audited += 1
     report.alerts += len(alerts)
-    found = list(await _alerts(db, ids, Protocol(rules.protocol).alerts(), report))
+    known = frozenset[str]().union(*(each.alerts() for each in (rules.protocols.present, *others.values())))
+    found = list(await _alerts(db, ids, known, report))
     _compare(_ours(alerts, roots), found, case_of, since, report)
     _compare_late(late, roots, await db.fetch(SQL["late_items"], ids), case_of, report)
 
@@ -158,8 +161,12 @@ def _not_now(
     feeds = {row["feed"] for row in messages}
     if any(name not in rules.feeds or rules.feeds[name].not_followed for name in feeds):
         return "their feed's profile says what the audit does not follow"
-    if any(row["protocol"] != rules.label for row in cases):
-        return f"they are not under {rules.label}"
+    if any(rules.protocols.of(row["protocol"]) is None for row in cases):
+        return "the protocol of a case of theirs cannot be read"
+    if len({(row["root_id"], row["protocol"]) for row in cases}) > len({row["root_id"] for row in cases}):
+        return "cases of one visit of theirs are under several protocols"
+    if any(row.get("type") == "protocol_moved" for row in people):
+        return "a case of theirs was moved to another protocol"
     return None
 
 

@@ -34,7 +34,7 @@ SELECT root_id, feed, authority, number FROM admissions.visit_root WHERE root_id
 
 -- name: actions
 -- What people did about these visits.
-SELECT a.action_id, a.at, a.body
+SELECT a.action_id, a.type, a.at, a.body
 FROM transitions.action a
 WHERE a.root_id = ANY($1::uuid[]);
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import Field
 
 from schemas.reference.facilities import Facilities, FacilitiesError, load_facilities
 from services.auditor.domain.feed import Feed, feed_of
-from services.auditor.domain.protocol import Protocol
+from services.auditor.protocols import Protocols
 from services.chassis.settings import ServiceSettings, SettingsError
 
 _SERVICES = Path(__file__).parents[1]
 _FEEDS = _SERVICES / "admissions" / "feeds"
-_PROTOCOLS = _SERVICES / "transitions" / "protocols"
 
 
 class Settings(ServiceSettings):
@@ -22,7 +20,7 @@ class Settings(ServiceSettings):
 
     protocol: str = Field(
         default="transitions-of-care",
-        description="the protocol by name, a shipped one or one of the configuration folder; layers behind it by `+` (the auditor leaves out cases under layers)",
+        description="the protocol by name, a shipped one or one of the configuration folder; layers behind it by `+`",
     )
     audit_hour: int = Field(
         default=3,
@@ -34,11 +32,8 @@ class Settings(ServiceSettings):
     def rules(self) -> "Rules":
         """Protocol, feeds and facilities; raises SettingsError with one sentence where they cannot be used."""
         try:
-            name = self.protocol.partition("+")[0]
-            data = _protocol(name, self.config_dir)
-            Protocol(data)
-            label = f"{name.partition('@')[0]}@{data['version']}"
-            return Rules(label, data, _feeds(self.config_dir), load_facilities(self.config_dir))
+            protocols = Protocols(self.protocol, self.config_dir)
+            return Rules(protocols, _feeds(self.config_dir), load_facilities(self.config_dir))
         except FacilitiesError as error:
             problem = f"{error}."
         except (OSError, yaml.YAMLError, KeyError, ValueError, TypeError) as error:
@@ -50,28 +45,12 @@ class Settings(ServiceSettings):
 
 
 class Rules:
-    """What the audit goes by. `label` is how an episode names the version it was opened under."""
+    """What the audit goes by."""
 
-    def __init__(
-        self, label: str, protocol: Mapping[str, Any], feeds: Mapping[str, Feed], facilities: Facilities
-    ) -> None:
-        self.label = label
-        self.protocol = protocol
+    def __init__(self, protocols: Protocols, feeds: Mapping[str, Feed], facilities: Facilities) -> None:
+        self.protocols = protocols
         self.feeds = feeds
         self.facilities = facilities
-
-
-def _protocol(name: str, folder: Path | None) -> Mapping[str, Any]:
-    """The file by its name; one that `extends` another changes spans of it."""
-    said = _yaml(name, [folder / "protocols"] if folder else [], _PROTOCOLS)
-    if "extends" not in said:
-        return said
-    base = dict(_yaml(said["extends"], [folder / "protocols"] if folder else [], _PROTOCOLS))
-    base["engine"] = {**base["engine"], **said.get("engine", {})}
-    deadlines = {kind: dict(rule) for kind, rule in base["deadlines"].items()}
-    for kind, within in said.get("elapsed", {}).items():
-        deadlines[kind]["due"] = {"elapsed": within}
-    return {**base, "deadlines": deadlines}
 
 
 def _feeds(folder: Path | None) -> Mapping[str, Feed]:
@@ -81,12 +60,3 @@ def _feeds(folder: Path | None) -> Mapping[str, Feed]:
             feed = feed_of(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
             found[feed.name] = feed
     return found
-
-
-def _yaml(name: str, own: list[Path], shipped: Path) -> dict[str, Any]:
-    places = [place / f"{name}.yaml" for place in (*own, shipped)]
-    path = next((each for each in places if each.exists()), places[-1])
-    said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(said, dict):
-        raise TypeError(path.name)
-    return said

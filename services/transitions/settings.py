@@ -13,7 +13,7 @@ class Settings(ServiceSettings):
 
     protocol: str = Field(
         default=DEFAULT,
-        description="the protocol by name, a shipped one or one of the configuration folder; layers behind it by `+` (the auditor leaves out cases under layers)",
+        description="the protocol by name, a shipped one or one of the configuration folder; layers behind it by `+`",
     )
 
     def rules(self) -> Rules:

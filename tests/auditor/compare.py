@@ -3,10 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
-
-import yaml
 
 from baton import replay
 from schemas.base import iso
@@ -14,30 +11,33 @@ from schemas.reference.facilities import Facilities
 from services.auditor.domain.audit import audit
 from services.auditor.domain.feed import Feed
 from services.auditor.domain.protocol import Protocol
+from services.auditor.protocols import Protocols
 
 Row = tuple[Any, ...]
-PROTOCOL = yaml.safe_load((files("services.transitions.protocols") / "transitions-of-care.yaml").read_text())
+PROTOCOL = "transitions-of-care"
 FACILITIES = Facilities.shipped()
 LATE = "late_known"
-FOLLOWED = Protocol(PROTOCOL).alerts() | {LATE}
 
 
-def differences(lines: list[replay.Line], until: datetime, outcome: dict[str, Any]) -> list[str]:
+def differences(
+    lines: list[replay.Line], until: datetime, outcome: dict[str, Any], label: str = PROTOCOL
+) -> list[str]:
     """What the audit and the outcome do not agree on, `expected` what the audit misses, `found` what it would not say."""
-    ours, theirs = expected(lines, until), alerted(outcome)
+    protocol = Protocols(label, None).present
+    ours, theirs = expected(lines, until, protocol), alerted(outcome, protocol)
     found = [f"expected {row}" for row in ours if row not in theirs and row[1] != LATE]
     found += [f"found {row}" for row in theirs if row not in ours and row[1] != LATE]
     lists = [row for row in theirs if row[1] == LATE]
     return found + [f"expected {row}" for row in ours if row[1] == LATE and not _covered(row, lists)]
 
 
-def expected(lines: Iterable[replay.Line], until: datetime) -> list[Row]:
+def expected(lines: Iterable[replay.Line], until: datetime, protocol: Protocol) -> list[Row]:
     """What the audit says should have been alerted."""
     lines = list(lines)
     found = audit(
         [(line.at, Feed(), line.adt) for line in lines if line.adt is not None],
         [(line.at, json.loads(line.action)) for line in lines if line.action is not None],
-        PROTOCOL,
+        protocol,
         FACILITIES,
         until,
     )
@@ -55,12 +55,13 @@ def expected(lines: Iterable[replay.Line], until: datetime) -> list[Row]:
     )
 
 
-def alerted(outcome: dict[str, Any]) -> list[Row]:
+def alerted(outcome: dict[str, Any], protocol: Protocol) -> list[Row]:
     """What the system's own rules alerted, without what the audit does not follow."""
+    followed = protocol.alerts() | {LATE}
     return _rows(
         (a["kind"], a["severity"], a["visit"], a["index_visit"], a["raised_at"], a["status"], a["ended_at"])
         for a in outcome["alerts"]
-        if a["kind"] in FOLLOWED
+        if a["kind"] in followed
     )
 
 

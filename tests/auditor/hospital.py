@@ -15,11 +15,11 @@ TIDY: dict[str, float] = {}
 UNTIDY = {"cancels": 0.05, "late_entries": 0.1, "duplicates": 0.05, "disorder": 0.05, "lateness": 0.05}
 _OUTCOMES = ("reached", "reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier")
 _CHANNELS = ("phone", "phone", "secure_message", "in_person", "other")
-_AFTER_MOVE = (*["handoff_acknowledged"] * 4, "deadline_waived", "alert_acknowledged")
+_AFTER_MOVE = (*["handoff_acknowledged"] * 4, "handoff_declined", "deadline_waived", "alert_acknowledged")
 _AFTER_DISCHARGE = (
     *["contact_attempted"] * 4, *["appointment_booked"] * 2, *["visit_completed"] * 2, "medications_reconciled",
     "pcp_notified", "complexity_assessed", "assessment_recorded", "programme_confirmed", "handoff_acknowledged",
-    "deadline_waived", "alert_acknowledged",
+    "handoff_declined", "deadline_waived", "alert_acknowledged",
 )  # fmt: skip
 _WITHOUT_TIME = frozenset(
     {"appointment_booked", "complexity_assessed", "deadline_waived", "alert_acknowledged"}
@@ -85,6 +85,7 @@ def _said(kind: str, at: datetime, rng: random.Random) -> dict[str, Any]:
     days = timedelta(days=rng.choice((-1, 1, 3, 6, 7, 9, 13, 20)), hours=rng.randint(0, 20))
     says: dict[str, dict[str, Any]] = {
         "handoff_acknowledged": {"read_back": rng.random() < 0.8},
+        "handoff_declined": {"reason": "no bed"},
         "deadline_waived": {"kind": rng.choice(("call_72h", "tcm_contact", "visit_14d")), "reason": "agreed"},
         "alert_acknowledged": {
             "kind": rng.choice(("call_72h", "tcm_contact_due_soon", "readmission_detected", "red_flag"))

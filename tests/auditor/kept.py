@@ -14,9 +14,11 @@ from baton.replay.engine import Engine
 SPACE = UUID("6ba7b812-9dad-11d1-80b4-00c04fd430c8")
 
 
-async def keep(db: "asyncpg.Connection[Any]", lines: list[replay.Line], now: datetime) -> None:
+async def keep(
+    db: "asyncpg.Connection[Any]", lines: list[replay.Line], now: datetime, protocol: str | None = None
+) -> None:
     """Replay the lines until `now`, put the controlled clock there, and write what came of them into the database."""
-    engine = Engine(replay.load())
+    engine = Engine(replay.load(protocol))
     engine.run(lines, now)
     await db.execute("INSERT INTO baton.clock (at) VALUES ($1)", now)
     roots = {(stay.facility, stay.number): stay.root_id for stay in engine.transitions.stays.values()}

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from baton.audit import run
 from baton.commands import audit as command
@@ -80,6 +81,49 @@ async def test_what_differs_is_one_sentence_with_the_case(
     assert any(sentence.endswith(f"{said}.") for sentence in sentences)
     assert all(sentence.startswith(f"Case {case}: ") for sentence in sentences)
     assert "A0010" not in str(sentences)
+
+
+@pytest.mark.parametrize("label", ["transitions-of-care@1", "transitions-of-care@2+paediatric@1"])
+async def test_a_case_is_audited_by_the_protocol_it_keeps(
+    db: "asyncpg.Connection[Any]", rules: Rules, label: str
+) -> None:
+    """Given a case under an older version, or under a layer that is in force no more, then it is audited by that."""
+    told = story("missed_call")
+    born_2015 = [
+        replace(line, adt=line.adt and line.adt.replace(b"|19480302|", b"|20150302|"))
+        for line in told.lines()
+    ]
+    await keep(db, born_2015, NOW, label)
+    assert "visit_14d_missed" not in {
+        row["kind"] for row in await db.fetch("SELECT kind FROM notifications.alert")
+    }
+
+    report = await examine(db, rules)
+
+    assert (report.audited, report.differences) == (1, [])
+    assert report.alerts > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("UPDATE transitions.episode SET protocol = 'gone@1'", "the protocol of a case of theirs cannot be read"),
+        (
+            "UPDATE transitions.action SET type = 'protocol_moved'",
+            "a case of theirs was moved to another protocol",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_case_that_nobody_can_say_the_protocol_of_is_left_out(
+    db: "asyncpg.Connection[Any]", rules: Rules, change: str, why: str
+) -> None:
+    """Given a protocol whose file is gone, or a decision that moved the case, then it is left out and counted."""
+    await keep(db, story("late_entry").lines(), NOW)
+    await db.execute(change)
+
+    report = await examine(db, rules)
+
+    assert (report.audited, dict(report.left_out)) == (0, {why: 1})
 
 
 async def test_patients_without_all_their_messages_are_left_out_and_counted(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from baton import replay
-from tests.auditor.compare import alerted, differences
+from tests.auditor.compare import differences
 from tests.auditor.hospital import START, TIDY, UNTIDY, history
 
 SEEDS = range(1, 1 + int(os.environ.get("BATON_AUDIT_SEEDS", "3")))
@@ -22,8 +22,26 @@ def test_a_hospital_is_alerted_of_what_the_audit_expects(seed: int, rates: dict[
 
     outcome = replay.replay(lines, until, replay.load())
 
-    assert len(alerted(outcome)) > 100
+    assert len(outcome["alerts"]) > 100
     assert differences(lines, until, outcome) == []
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "transitions-of-care@1",
+        "transitions-of-care+paediatric+hedis-trc+behavioural-health+skilled-nursing",
+    ],
+)
+def test_versions_and_layers_are_read_alike(label: str) -> None:
+    """Given an older version, or layers over the present one, when both compute the alerts, then they agree."""
+    lines = history(7, beds=15, days=15, **UNTIDY)
+    until = START + timedelta(days=36)
+
+    outcome = replay.replay(lines, until, replay.load(label))
+
+    assert len(outcome["alerts"]) > 100
+    assert differences(lines, until, outcome, label) == []
 
 
 def test_a_readmission_that_a_merge_brings_to_light_is_known_since_the_merge() -> None:

@@ -19,31 +19,35 @@ FeedOf = Callable[[bytes], Feed]
 def audit(
     messages: Iterable[tuple[datetime, Feed, bytes]],
     actions: Iterable[tuple[datetime, Mapping[str, Any]]],
-    protocol: Mapping[str, Any],
+    protocol: Protocol,
     facilities: Facilities,
     until: datetime,
+    others: Mapping[Key, Protocol] | None = None,
 ) -> list[Expected]:
-    """Give every alert there should have been by `until`, those that ended too."""
-    alerts, late = apart(messages, actions, protocol, facilities, until)
+    """Give every alert there should have been by `until`, those that ended too.
+
+    `others` are visits whose cases stand under another protocol than the present one.
+    """
+    alerts, late = apart(messages, actions, protocol, facilities, until, others)
     return alerts + grouped(late)
 
 
 def apart(
     messages: Iterable[tuple[datetime, Feed, bytes]],
     actions: Iterable[tuple[datetime, Mapping[str, Any]]],
-    protocol: Mapping[str, Any],
+    protocol: Protocol,
     facilities: Facilities,
     until: datetime,
+    others: Mapping[Key, Protocol] | None = None,
 ) -> tuple[list[Expected], list[Expected]]:
     """The same, with what stood on the lists of late items not yet put together: one of each duty."""
-    rules = Protocol(protocol)
     read_ones = [read(at, feed, raw, facilities) for at, feed, raw in messages]
     said = [each for each in read_ones if each is not None and each.arrived <= until]
-    done = deeds(((at, data) for at, data in actions if at <= until), numbers(said), rules.clock_skew)
+    done = deeds(((at, data) for at, data in actions if at <= until), numbers(said), protocol.clock_skew)
     alerts: list[Expected] = []
     late: list[Expected] = []
     for theirs, their_deeds in families(said, done):
-        line = Timeline(rules, facilities)
+        line = Timeline(protocol, facilities, others or {})
         line.run(theirs, their_deeds, until)
         alerts += line.alerts
         late += line.late

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,7 @@ class Message:
     died: datetime | None
     diagnoses: tuple[Dg1, ...]
     admission_type: str
+    born: date | None
 
 
 def read(arrived: datetime, feed: Feed, raw: bytes, facilities: Facilities) -> Message | None:
@@ -218,8 +219,14 @@ def _message(
         discharge_null=left == [NULL],
         died=died or (spoken if dead else None),
         diagnoses=tuple(_diagnoses(said)),
+        born=_born(said.field("PID", 7)),
         admission_type=said.field("PV1", 4).split(said.component)[0],
     )
+
+
+def _born(text: str) -> date | None:
+    said = stamp(text)
+    return None if said is None else said.wall.date()
 
 
 def _when(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from schemas.reference.facilities import Facilities
@@ -37,6 +37,7 @@ class Duty:
     deeds: tuple[Deed, ...]
     place: Place
     warnings: tuple[tuple[datetime, str], ...]
+    protocol: Protocol
 
     @property
     def ended(self) -> End | None:
@@ -87,6 +88,7 @@ class Owing:
     deeds: tuple[Deed, ...]
     next_discharge: datetime | None
     whose: Person
+    born: date | None
     protocol: Protocol
     facilities: Facilities
 
@@ -114,7 +116,7 @@ class Owing:
 
     def discharge(self) -> tuple[list[Duty], list[Notice]]:
         left = self.stay.discharged
-        said = self.protocol.opens(self.stay, self.category)
+        said = self.protocol.opens(self.stay, self.category, self.facilities, self.born)
         if left is None or said is None:
             return [], []
         ends = self._ends(left)
@@ -189,6 +191,7 @@ class Owing:
             deeds=terms.doing.deeds,
             place=place,
             warnings=tuple(self._warnings(kind, start, due, place, terms.doing)),
+            protocol=self.protocol,
         )
 
     def _warnings(

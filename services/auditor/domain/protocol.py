@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from schemas.reference.facilities import Facilities
 from services.auditor.domain.stay import Stay
 from services.auditor.domain.times import business_day, day_of, midnight_ending, on_the_wall, span
 
-READMISSION, RED_FLAG = "readmission_detected", "red_flag"
+AT_ONCE = frozenset({"readmission_detected", "red_flag", "handoff_declined"})
+"""Alerts that wait for no deadline."""
+
 _RULE = frozenset(
     {
         "due",
@@ -90,7 +93,7 @@ class Protocol:
             and set(rule["due"]) <= _DUE
             and set(rule["met_by"]) <= _MET_BY
             and warned <= _WARNED
-            and set(rule["met_by"].get("acknowledgement", ())) <= {"read_back"}
+            and rule["met_by"].get("acknowledgement", {}) in ({}, {"read_back": True})
         )
 
     def not_followed(self) -> list[str]:
@@ -100,16 +103,22 @@ class Protocol:
     def alerts(self) -> frozenset[str]:
         """The kinds of alerts that this audit speaks of, the list of late items apart."""
         kinds = [kind for kind in self.data["deadlines"] if self.followed(kind)]
-        return frozenset(f"{kind}_{word}" for kind in kinds for word in ("missed", "due_soon")) | {
-            READMISSION,
-            RED_FLAG,
-        }
+        timed = frozenset(f"{kind}_{word}" for kind in kinds for word in ("missed", "due_soon"))
+        return timed | AT_ONCE
 
-    def opens(self, stay: Stay, category: str) -> Mapping[str, Any] | None:
+    def opens(
+        self, stay: Stay, category: str, facilities: Facilities, born: date | None
+    ) -> Mapping[str, Any] | None:
         """What the discharge of a stay to this kind of destination opens; None where nothing is owed."""
-        found = self.data["dispositions"].get(category, self.data["dispositions"]["unknown"])
-        follows = stay.inpatient or stay.observation
-        return found if isinstance(found, Mapping) and follows else None
+        known = category if category in self.data["dispositions"] else "unknown"
+        found = self.data["dispositions"][known]
+        layers = [each for each in self.data.get("layers", ()) if _for(each["for"], stay, facilities, born)]
+        also = {word for layer in layers for word in layer.get("opens_after", ())}
+        if not (stay.inpatient or stay.observation or stay.care in also) or not isinstance(found, Mapping):
+            return None
+        added = [kind for layer in layers for kind in layer.get("adds", {}).get(known, ())]
+        dropped = {kind for layer in layers for kind in layer.get("not_owed", ())}
+        return {**found, "deadlines": [k for k in [*found["deadlines"], *added] if k not in dropped]}
 
     def due(
         self, kind: str, start: datetime, place: Place, level: str = "", visit: datetime | None = None
@@ -161,3 +170,31 @@ class Protocol:
 
     def window_end(self, start: datetime, place: Place) -> datetime:
         return midnight_ending(day_of(start, place.zone) + timedelta(days=self.window_days), place.zone)
+
+
+def _for(whom: Mapping[str, Any], stay: Stay, facilities: Facilities, born: date | None) -> bool:
+    """Whether a layer is for the patient of this stay: all that it says must hold; of types and services one is enough."""
+    facility = facilities.of(stay.facility)
+    if stay.discharged is None:
+        return False
+    day = day_of(stay.discharged, facility.tz)
+    types, services = whom.get("facility_types", ()), whom.get("services", ())
+    if (types or services) and facility.type not in types and stay.service not in services:
+        return False
+    if whom.get("inpatient") and not stay.inpatient:
+        return False
+    if "discharged_by" in whom and f"{day:%m-%d}" > whom["discharged_by"]:
+        return False
+    ages: dict[str, int] = {
+        key: whom[key] for key in ("min_age", "max_age", "min_age_in_year") if key in whom
+    }
+    if ages and born is None:
+        return False
+    if born is None:
+        return True
+    age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return (
+        age >= ages.get("min_age", age)
+        and age <= ages.get("max_age", age)
+        and day.year - born.year >= ages.get("min_age_in_year", 0)
+    )

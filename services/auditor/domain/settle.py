@@ -11,6 +11,8 @@ from services.auditor.domain.protocol import Protocol
 from services.auditor.domain.work import done as done_as
 from services.auditor.domain.work import satisfies
 
+_WORDS = frozenset({"handoff_acknowledged", "handoff_declined", "handoff_delegated"})
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:
@@ -21,7 +23,8 @@ class Settled:
     waived: bool = False
 
 
-def settle(duty: Duty, acknowledged: datetime | None, protocol: Protocol, now: datetime) -> Settled:
+def settle(duty: Duty, acknowledged: datetime | None, now: datetime) -> Settled:
+    protocol = duty.protocol
     contact = protocol.rule(duty.kind)["met_by"].get("contact")
     done = acknowledged
     tried: tuple[datetime, ...] = ()
@@ -72,22 +75,31 @@ def _enough(duty: Duty, tried: Sequence[datetime], rule: Any, protocol: Protocol
     return len(separate) >= int(rule["attempts"])
 
 
-def acknowledgements(duties: Iterable[Duty], protocol: Protocol) -> dict[Any, datetime]:
-    """Which handoff each read-back acknowledgement is about, taken in the order they were given."""
-    found: dict[Any, datetime] = {}
-    handoffs = [d for d in duties if "acknowledgement" in protocol.rule(d.kind)["met_by"]]
+def handovers(duties: Iterable[Duty]) -> tuple[dict[Any, datetime], list[tuple[Duty, Deed]]]:
+    """Which handoff each word of a receiver is about, in the order they were given: when it was accepted, and refusals.
+
+    The latest one begun by then that nobody has accepted, else the next one soon after. Of one that was over it says nothing.
+    """
+    accepted: dict[Any, datetime] = {}
+    refused: list[tuple[Duty, Deed]] = []
     given: dict[int, tuple[Deed, list[Duty]]] = {}
-    for duty in handoffs:
-        for deed in duty.deeds:
-            if deed.said.type == "handoff_acknowledged" and deed.said.read_back:
-                given.setdefault(id(deed), (deed, []))[1].append(duty)
-    for deed, about in sorted(given.values(), key=lambda each: each[0].at):
+    for duty in duties:
+        if "acknowledgement" in duty.protocol.rule(duty.kind)["met_by"]:
+            for deed in duty.deeds:
+                if deed.said.type in _WORDS:
+                    given.setdefault(id(deed), (deed, []))[1].append(duty)
+    for deed, about in sorted(given.values(), key=lambda each: (each[0].at, each[0].arrived)):
         kind = getattr(deed.said, "kind", None)
-        fits = [d for d in about if d.key not in found and kind in {None, d.kind}]
+        fits = [d for d in about if d.key not in accepted and kind in {None, d.kind}]
         open_now = [d for d in fits if d.start <= deed.at]
-        soon = [d for d in fits if deed.at < d.start <= deed.at + protocol.ack_lead]
-        if open_now:
-            found[max(open_now, key=lambda d: d.start).key] = deed.at
-        elif soon:
-            found[min(soon, key=lambda d: d.start).key] = deed.at
-    return found
+        soon = [d for d in fits if deed.at < d.start <= deed.at + d.protocol.ack_lead]
+        if not open_now and not soon:
+            continue
+        duty = max(open_now, key=lambda d: d.start) if open_now else min(soon, key=lambda d: d.start)
+        if duty.ended is not None and deed.at >= duty.ended[0]:
+            continue
+        if deed.said.type == "handoff_declined":
+            refused.append((duty, deed))
+        elif deed.said.type == "handoff_acknowledged" and deed.said.read_back:
+            accepted[duty.key] = deed.at
+    return accepted, refused

@@ -8,6 +8,9 @@ from services.auditor.domain.diagnoses import Dg1, Diagnosis
 from services.auditor.domain.message import Message
 
 INPATIENT = frozenset({"I", "B"})
+_CARE = {
+    "I": "inpatient", "B": "inpatient", "E": "emergency", "O": "outpatient", "P": "preadmit", "R": "recurring", "N": "newborn"
+}  # fmt: skip
 COMES = frozenset({"A01", "A04", "A06"})
 _LONG_AGO, _AHEAD = timedelta(days=30), timedelta(hours=24)
 
@@ -61,6 +64,13 @@ class Stay:
         return self.patient_class in feed.observation_classes or (
             self.patient_class == "O" and self.patient_type in feed.observation_types
         )
+
+    @property
+    def care(self) -> str:
+        """What the class means for follow-up."""
+        if self.observation:
+            return "observation"
+        return _CARE.get(self.patient_class.upper(), "other")
 
     @property
     def discharged(self) -> datetime | None:

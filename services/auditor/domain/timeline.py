@@ -9,8 +9,8 @@ from schemas.reference.facilities import Facilities
 from services.auditor.domain.actions import Deed, Key, standing
 from services.auditor.domain.message import Message
 from services.auditor.domain.owing import Duty
-from services.auditor.domain.protocol import Protocol
-from services.auditor.domain.settle import Settled, acknowledgements, settle
+from services.auditor.domain.protocol import AT_ONCE, Protocol
+from services.auditor.domain.settle import Settled, handovers, settle
 from services.auditor.domain.world import World, world
 
 _DONE = frozenset({"met", "met_late", "attempted"})
@@ -54,6 +54,7 @@ class Timeline:
 
     protocol: Protocol
     facilities: Facilities
+    others: Mapping[Key, Protocol] = field(default_factory=dict)
     alerts: list[Expected] = field(default_factory=list)
     late: list[Expected] = field(default_factory=list)
     _told: dict[Any, Expected] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Timeline:
         for number, at in enumerate(arrivals):
             here = _once([m for m in messages if m.arrived <= at])
             now_done = standing(done, at)
-            known = world(here, now_done, self.protocol, self.facilities)
+            known = world(here, now_done, self.protocol, self.facilities, self.others)
             self._learn(known, at)
             next_at = arrivals[number + 1] if number + 1 < len(arrivals) else None
             moments = [
@@ -106,8 +107,8 @@ class Timeline:
             yield from (at for at, _ in notice.ends)
 
     def _look(self, known: World, now: datetime) -> None:
-        acknowledged = acknowledgements(known.duties, self.protocol)
-        settled = {d.key: settle(d, acknowledged.get(d.key), self.protocol, now) for d in known.duties}
+        accepted, refused = handovers(known.duties)
+        settled = {d.key: settle(d, accepted.get(d.key), now) for d in known.duties}
         self._count_rounds(known, settled, now)
         wanted: dict[Any, Expected] = {}
         for duty in known.duties:
@@ -125,7 +126,14 @@ class Timeline:
                 wanted[notice.key] = Expected(
                     notice.kind, notice.stay.number, None, notice.severity, now, named=notice.stay.key
                 )
-        self._move(wanted, settled, now, {notice.key for notice in known.notices if notice.answered})
+        answered = {notice.key for notice in known.notices if notice.answered}
+        for duty, deed in refused:
+            key = (*duty.key, "refused", deed.id)
+            if duty.key in accepted:
+                answered.add(key)
+            elif not any(at <= now for at, _ in duty.ends):
+                wanted[key] = self._expected(duty, "handoff_declined", "P2", now)
+        self._move(wanted, settled, now, answered)
 
     def _count_rounds(self, known: World, settled: Mapping[Any, Settled], now: datetime) -> None:
         """What is owed again after it was done or over is asked for anew: another round of the same duty."""
@@ -166,7 +174,7 @@ class Timeline:
         return (kind, severity) if not quiet or (duty.key, kind) in self._firing else ("", severity)
 
     def _severity(self, duty: Duty) -> str:
-        rule = self.protocol.rule(duty.kind)
+        rule = duty.protocol.rule(duty.kind)
         units = self.facilities.of(duty.stay.facility).handoff_units
         if "severity_elsewhere" in rule and units != "all" and duty.unit not in units:
             return str(rule["severity_elsewhere"])
@@ -229,7 +237,7 @@ class Timeline:
                 continue
             kinds = {deed.said.kind, f"{deed.said.kind}_missed"}
             for alert in self._firing.values():
-                timed = alert.kind != "readmission_detected"
+                timed = alert.kind not in AT_ONCE
                 since = deed.at > alert.raised_at or (deed.at == alert.raised_at and not timed)
                 if alert.kind in kinds and alert.named == deed.visit and since:
                     alert.status = "acknowledged"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from schemas.reference.dispositions import dispositions
@@ -77,9 +77,13 @@ def people(messages: Iterable[Message]) -> Families:
 
 
 def world(
-    messages: Sequence[Message], done: Sequence[Deed], protocol: Protocol, facilities: Facilities
+    messages: Sequence[Message],
+    done: Sequence[Deed],
+    protocol: Protocol,
+    facilities: Facilities,
+    others: Mapping[Key, Protocol],
 ) -> World:
-    """What is so, given these messages and these actions."""
+    """What is so, given these messages and these actions. `others` are visits whose cases stand under another protocol."""
     found = World()
     who = people(messages)
     by_visit: dict[Key, list[Message]] = defaultdict(list)
@@ -91,7 +95,7 @@ def world(
         found.stays += stays(said)
         owners[key] = who.root(person_of(max(said, key=lambda m: (m.happened, m.order)).patient))
     done = _meant(done, messages, who, owners)
-    deaths = _deaths(messages, who)
+    deaths, births = _deaths(messages, who), _births(messages, who)
     by_person: dict[Any, list[Stay]] = defaultdict(list)
     for stay in found.stays:
         by_person[owners[stay.key]].append(stay)
@@ -112,7 +116,8 @@ def world(
                 deeds=_of_stay(stay, found.stays, done),
                 next_discharge=_next_discharge(stay, theirs),
                 whose=whose,
-                protocol=protocol,
+                born=births.get(owner),
+                protocol=others.get(stay.key, protocol),
                 facilities=facilities,
             )
             found.duties += owing.handoffs()
@@ -192,6 +197,12 @@ def _deaths(messages: Sequence[Message], who: Families) -> dict[Any, datetime]:
             if owner not in found or message.order < found[owner][0]:
                 found[owner] = (message.order, died)
     return {owner: died for owner, (_, died) in found.items()}
+
+
+def _births(messages: Iterable[Message], who: Families) -> dict[Any, date]:
+    """PID-7 as last recorded."""
+    told = sorted((m for m in messages if m.born is not None), key=lambda m: m.order)
+    return {who.root(person_of(m.patient)): m.born for m in told if m.born is not None}
 
 
 def category(stay: Stay, died: datetime | None) -> str:
