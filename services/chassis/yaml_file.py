@@ -118,8 +118,12 @@ def _constructed(key: yaml.Node) -> Any:
 
 def _doubles(path: Path, found: Iterable[tuple[Keys, int]], lines: dict[Keys, int]) -> Iterator[Fault]:
     """Fill in the lines. YAML takes the last of two equal keys without a word, so that is looked for here."""
+    told: set[Keys] = set()
     for keys, line in found:
+        if any(keys[:end] in told for end in range(1, len(keys))):
+            continue
         if keys in lines:
+            told.add(keys)
             sentence = f"stands twice, first in line {lines[keys]}; keep one of them"
             yield Fault(sentence, path, line, dotted(keys))
         else:

@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from msgspec import Struct
 from pydantic import BaseModel
@@ -16,6 +17,22 @@ from services.transitions.protocols.layer import LayerFile
 from services.transitions.protocols.shape import FasterFile, ProtocolFile
 
 Shape = TypeVar("Shape", bound=BaseModel)
+_KEYS = "wants keys of its own; look at how a shipped protocol writes it"
+_WHOLE = "is no whole number; write one, such as 2"
+_DURATION = "is no duration; write ISO 8601 such as PT72H or PT90M"
+_LIST = "is no list; write it in brackets, such as [reached, refused]"
+_SAYS = {
+    "model_type": _KEYS, "dict_type": _KEYS, "model_attributes_type": _KEYS,
+    "int_type": _WHOLE, "int_parsing": _WHOLE, "int_from_float": _WHOLE,
+    "time_delta_parsing": _DURATION, "time_delta_type": _DURATION,
+    "time_parsing": 'is no time of day; write it in straight quotes, such as "15:00"',
+    "bool_type": "is neither true nor false; write one of them",
+    "bool_parsing": "is neither true nor false; write one of them",
+    "string_type": "is no text; write it in quotes",
+    "tuple_type": _LIST, "frozen_set_type": _LIST,
+    "too_short": "names nothing; write at least one",
+}  # fmt: skip
+_BOUNDS = {"greater_than_equal": ("small", "ge"), "less_than_equal": ("large", "le")}
 VERSIONED = "@"
 
 
@@ -88,11 +105,35 @@ def _sentence(keys: Keys, error: ErrorDetails, shape: type[BaseModel]) -> str:
         return f"wants {error['ctx']['expected']}"
     if kind == "value_error":
         return str(error["ctx"]["error"])
-    if kind in {"model_type", "dict_type", "model_attributes_type"}:
-        return "wants keys of its own; look at how a shipped protocol writes it"
+    if kind == "string_pattern_mismatch":
+        joint = "hyphens" if "-" in error["ctx"]["pattern"].removeprefix("^[a-z][a-z0-9") else "underscores"
+        return f"may hold only small letters, digits and {joint}, and begins with a letter; correct it"
+    if kind in _BOUNDS:
+        word, name = _BOUNDS[kind]
+        return f"is too {word}; write at {'least' if name == 'ge' else 'most'} {error['ctx'][name]}"
+    if kind in _SAYS:
+        return _SAYS[kind]
     return f"will not do ({error['msg'][:1].lower()}{error['msg'][1:]}); correct it"
 
 
 def _beside(shape: Any, keys: Keys) -> list[str]:
     """The words that may stand where this key stands, as far as that can be followed."""
-    return list(shape.model_fields) if len(keys) == 1 else []
+    for key in keys[:-1]:
+        shape = _inner(shape, key)
+    return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
+
+
+def _inner(shape: Any, key: Any) -> Any:
+    """What stands under a key or a position of this shape; None where that is no shape."""
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        field = shape.model_fields.get(key)
+        return _bare(field.annotation) if field else None
+    inside = get_args(shape)
+    return _bare(inside[-1] if get_origin(shape) is dict else inside[0]) if inside else None
+
+
+def _bare(annotation: Any) -> Any:
+    """The shape in an annotation, without what validates it and without None."""
+    while get_origin(annotation) in {Annotated, UnionType, Union}:
+        annotation = next(part for part in get_args(annotation) if part is not type(None))
+    return annotation

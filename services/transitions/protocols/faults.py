@@ -40,6 +40,8 @@ def contradictions(said: ProtocolFile) -> Iterator[Wrong]:
     for keys, opening in _openings(said):
         for n, kind in enumerate(opening.deadlines):
             yield from _named((*keys, "deadlines", n), kind, opening, said.deadlines)
+            if kind in opening.deadlines[:n]:
+                yield Wrong((*keys, "deadlines", n), f"names {kind} a second time; once is enough")
 
 
 def contradictions_of_layer(said: LayerFile, base: ProtocolFile) -> Iterator[Wrong]:
@@ -64,7 +66,7 @@ def contradictions_of_layer(said: LayerFile, base: ProtocolFile) -> Iterator[Wro
 
 def holes(said: ProtocolFile) -> Iterator[Wrong]:
     """What can work and is most likely not meant."""
-    for category in sorted(_CATEGORIES - said.dispositions.keys()):
+    for category in sorted(_CATEGORIES - said.dispositions.keys() - {UNKNOWN}):
         yield Wrong(
             ("dispositions",),
             f"leads nowhere from {category}, which is then owed as unknown; say what it opens",
@@ -145,7 +147,10 @@ def _deadline(keys: Keys, said: DeadlineFile, known: dict[str, DeadlineFile], wi
         )
     longest = _longest(said, known)
     if longest is not None and longest > (window + 1) * _DAY + _CLOCK_CHANGE:
-        yield Wrong((*keys, "due"), f"lies behind the end of the episode, {window} days after the discharge")
+        yield Wrong(
+            (*keys, "due"),
+            f"lies behind the end of the episode, {window} days after the discharge; let it end earlier",
+        )
     action = said.met_by.action
     if action and due.end_of_day is not None and action.from_day > due.end_of_day:
         yield Wrong((*keys, "met_by"), "can never be in time: it counts only when the deadline is over")

@@ -57,7 +57,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     [
         ({"risk": {"bands": [10, 5]}}, "has bands that do not rise"),
         ({"risk": {"lace_profile": "mine"}}, "risk.lace_profile"),
-        ({"risk": {"charlsonset": "quan2005"}}, "risk.charlsonset is not known; remove it"),
+        ({"risk": {"charlsonset": "quan2005"}}, "risk.charlsonset is not known; write charlson_set if that is meant"),
         ({"programme": {"sdoh_extra": ["pets"]}}, "write some of financial, transport, utilities_water"),
         ({"programme": {"chronic_min": -1}}, "programme.chronic_min"),
     ],
