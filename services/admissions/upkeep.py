@@ -66,13 +66,14 @@ async def refold(pool: Pool, feeds: Feeds, tell: Callable[[int, int], None] | No
             if not roots:
                 break
             after, read = roots[-1], read + len(page)
-            changed += await _refold(pool, feeds, page) if page else 0
+            changed += await refold_events(pool, feeds, page) if page else 0
             if tell:
                 tell(read, changed)
     return changed
 
 
-async def _refold(pool: Pool, feeds: Feeds, page: Sequence[Kept]) -> int:
+async def refold_events(pool: Pool, feeds: Feeds, page: Sequence[Kept]) -> int:
+    """Apply these stored events again, in one transaction; gives the number of visits that changed."""
     wanted: set[UUID] = set()
     while True:
         try:

@@ -8,7 +8,9 @@ import traceback
 from importlib import import_module
 from importlib.util import find_spec
 
-NAMES = ("parse", "pipeline", "deadline_burst", "deadline_moves", "replay", "simulate", "mllp", "worklist")
+NAMES = (
+    "parse", "pipeline", "deadline_burst", "deadline_moves", "replay", "simulate", "mllp", "worklist", "growth",
+)  # fmt: skip
 
 
 def landed() -> list[str]:
