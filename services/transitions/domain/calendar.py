@@ -65,6 +65,7 @@ def end_of_day(day: date, zone: ZoneInfo) -> datetime:
     return after
 
 
+@lru_cache(maxsize=16384)
 def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, clock, zone).astimezone(UTC)
 

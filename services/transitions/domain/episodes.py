@@ -1,13 +1,14 @@
 """Which episodes a stay opens and what ends them; knows nothing of what people did about them."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import Struct, field
 
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import calendar
 from services.transitions.domain.kept import NOTHING_KEPT, Kept, Under
-from services.transitions.domain.model import Deed, Move, Stay
+from services.transitions.domain.model import Deed, Stay
 from services.transitions.domain.owed import Start
 from services.transitions.domain.protocol import UNKNOWN, DayEnds, Opening, Protocol
 from services.transitions.domain.risk.model import UNKNOWN_RISK, Risk
@@ -96,7 +97,7 @@ def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
     drafts: list[Draft] = []
     for n, move in enumerate(moves):
         twins = sum(other.at == move.at and other.trigger == move.trigger for other in moves[:n])
-        anchor = _anchor(move, twins)
+        anchor = _anchor(move.trigger, move.at, twins)
         under = given.under(stay, anchor, move.at)
         if under.protocol.transfer is None:
             continue
@@ -169,6 +170,7 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     return draft
 
 
-def _anchor(move: Move, twins: int) -> str:
-    key = f"{move.trigger}@{move.at:%Y%m%dT%H%M%S.%f}"
+@lru_cache(maxsize=8192)
+def _anchor(trigger: str, at: datetime, twins: int) -> str:
+    key = f"{trigger}@{at:%Y%m%dT%H%M%S.%f}"
     return f"{key}#{twins}" if twins else key

@@ -21,7 +21,6 @@ from services.transitions.domain.protocol import (
     OnBusinessDay,
     OnDay,
     OnLastDay,
-    WarningRule,
 )
 
 WORK = "P3"
@@ -79,8 +78,9 @@ def warnings(
     if not rule.warnings:
         return ()
     found = []
+    zone, closures = start.facility.tz, start.facility.extra_holidays
     for warning in rule.warnings:
-        at = _warns_at(warning, start, due)
+        at = _warns_at(warning.when, start.at, due, zone, closures)
         spared = (warning.unless_attempted and tried and tried[0] < at) or (
             warning.unless_booked and _booked(bookings, start, due, at)
         )
@@ -111,19 +111,24 @@ def cap(level: str, *, page: bool) -> str:
     return level if page else max(level, WORK)
 
 
-def _warns_at(warning: WarningRule, start: Start, due: datetime) -> datetime:
-    when, zone = warning.when, start.facility.tz
+@lru_cache(maxsize=16384)
+def _warns_at(
+    when: BeforeDue | AfterStart | OnBusinessDay | OnDay | OnLastDay,
+    begun: datetime,
+    due: datetime,
+    zone: ZoneInfo,
+    closures: frozenset[date],
+) -> datetime:
     match when:
         case BeforeDue():
             return due - when.lead
         case AfterStart():
-            return start.at + when.wait
+            return begun + when.wait
         case OnBusinessDay():
-            day = calendar.local_date(start.at, zone)
-            day = calendar.nth_business_day(day, when.day, start.facility.extra_holidays)
+            day = calendar.nth_business_day(calendar.local_date(begun, zone), when.day, closures)
             return calendar.at_local(day, when.clock, zone)
         case OnDay():
-            day = calendar.local_date(start.at, zone) + timedelta(days=when.day)
+            day = calendar.local_date(begun, zone) + timedelta(days=when.day)
             return calendar.at_local(day, when.clock, zone)
         case OnLastDay():
             return calendar.at_local(calendar.local_date(due - _MOMENT, zone), when.clock, zone)
