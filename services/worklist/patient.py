@@ -125,6 +125,7 @@ def _visit(told: Told) -> VisitView:
         attending=visit.attending,
         hospital_service=visit.hospital_service,
         live=told.live,
+        doubtful="implausible_time" in visit.flags,
         security_label=visit.security_label,
         source=told.source,
     )

@@ -174,6 +174,7 @@ class Found(View):
 class VisitView(View):
     """A stay. `source` is the id of the event that told of it.
 
+    `doubtful`: a time of it cannot be right (discharged before the admission, far ahead, long past), so nothing of it pages.
     `security_label`: `R/42CFRPart2` for whoever may read it; others see no unit, service and attending of such a stay.
     """
 
@@ -189,6 +190,7 @@ class VisitView(View):
     attending: str | None
     hospital_service: str | None
     live: bool
+    doubtful: bool = False
     security_label: str | None = None
     source: str
 

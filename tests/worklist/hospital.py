@@ -66,6 +66,7 @@ class Story:
     programme: dict[str, Any] | None = None
     lace: dict[str, Any] | None = None
     handoff: dict[str, Any] | None = None
+    flags: tuple[str, ...] = ()
     revision: int = 1
 
     def id(self, what: str) -> UUID:
@@ -101,7 +102,7 @@ class Story:
             "visit": {
                 "number": self.visit_number, "authority": self.facility, "facility": self.facility,
                 "state": "discharged", "care_class": "inpatient", "inpatient": True, "started_at": admitted,
-                "admitted_at": admitted, "discharged_at": opened, "attending": "Attend, Ann",
+                "admitted_at": admitted, "discharged_at": opened, "attending": "Attend, Ann", "flags": self.flags,
                 "location": {"unit": self.unit, "facility": self.facility},
                 "disposition": {"code": "01", "category": "home", "stated": True, "learned_at": opened},
                 "transfers": [{

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import escape, unescape
 
@@ -248,6 +249,16 @@ def test_a_case_says_whom_to_call_what_is_owed_and_who_said_so(house: Worklist, 
         "Moved from MERCY ICU to MERCY 4W.", "Discharged to home.", f"{story.id('visit')}:1", "unanswered",
     ):  # fmt: skip
         assert words in page
+
+
+def test_a_case_says_that_a_time_cannot_be_right(house: Worklist, browse: Browse):
+    """Given a discharge before its admission, when the case is opened, then it says so and what to do."""
+    story = replace(hospital.full(now()), flags=("implausible_time",))
+    house.take_in(story)
+
+    page = text(browse().get(f"/c/{story.case}"))
+
+    assert "A time of this stay cannot be right: discharged before the admission" in page
 
 
 def test_a_case_says_how_high_the_risk_is_and_why_this_programme(house: Worklist, browse: Browse):
