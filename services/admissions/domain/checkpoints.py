@@ -10,6 +10,7 @@ from services.admissions.domain.fold import fold
 from services.admissions.domain.generations import Bound, generation_of
 from services.admissions.domain.model import AdtEvent
 from services.admissions.domain.states import ADMITS, DATA, DISCHARGED
+from services.admissions.domain.stay import security_label
 
 Who = TypeVar("Who")
 
@@ -20,7 +21,6 @@ _GAPS = (
     "diagnoses",
     "hospital_service",
     "location",
-    "security_label",
     "started_at",
 )
 _STAYS = (CareClass.INPATIENT, CareClass.OBSERVATION, CareClass.NEWBORN)
@@ -59,11 +59,14 @@ def _begins(event: AdtEvent) -> datetime | None:
 
 
 def filled(visit: Visit, events: Sequence[AdtEvent], profile: FeedProfile) -> Visit:
-    """Give the closed visit with what only these late events say of it. State, discharge and moves stay."""
-    if visit.state is not DISCHARGED:
-        return visit
+    """Give the closed visit with what only these late events say of it. State, discharge and moves stay.
+
+    A label is taken over whenever it comes, also by a cancelled visit.
+    """
     news: dict[str, Any] = {}
-    for late in fold(events, profile):
+    if events and visit.security_label is None and (label := security_label(events, profile)):
+        news["security_label"] = label
+    for late in fold(events, profile) if visit.state is DISCHARGED else ():
         news = {
             name: said for name in _GAPS if (said := getattr(late, name)) and not getattr(visit, name)
         } | news
@@ -77,6 +80,6 @@ def filled(visit: Visit, events: Sequence[AdtEvent], profile: FeedProfile) -> Vi
             and late.disposition.stated
         ):
             news.setdefault("disposition", late.disposition)
-    if visit.gap and any(event.trigger in ("A01", "A04") for event in events):
+    if visit.gap and visit.state is DISCHARGED and any(event.trigger in ("A01", "A04") for event in events):
         news["gap"] = False
     return visit.model_copy(update=news) if news else visit

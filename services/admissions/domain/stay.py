@@ -83,11 +83,11 @@ def describe(
         gap=found.gap and not stand.standing(("A01", "A04")),
         flags=_flags(found, stand, begun, left),
         sources=(),
-        security_label=_security_label(events, profile),
+        security_label=security_label(events, profile),
     )
 
 
-def _security_label(events: Sequence[AdtEvent], profile: FeedProfile) -> str | None:
+def security_label(events: Sequence[AdtEvent], profile: FeedProfile) -> str | None:
     """What a programme under 42 CFR Part 2 once told stays under it, also where it was taken back."""
     if profile.part2_source is True or any(PART2 in event.flags for event in events):
         return SECURITY_LABEL

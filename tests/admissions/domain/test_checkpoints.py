@@ -4,6 +4,7 @@ from hypothesis import given, settings
 
 from schemas.encounters import Visit, VisitState
 from services.admissions.domain.checkpoints import filled, parted
+from services.admissions.domain.feed import PART2, SECURITY_LABEL
 from services.admissions.domain.fold import fold
 from services.admissions.domain.model import AdtEvent, DiagnosisEntry
 from tests.admissions.domain.builders import M1, PROFILE, an_event, on, visit
@@ -32,11 +33,6 @@ def test_what_was_never_said_is_filled() -> None:
     assert [one.code for one in found.diagnoses] == ["I50.9"]
 
 
-def test_what_a_part_2_programme_says_late_is_labelled() -> None:
-    """Given a late message with the flag of 42 CFR Part 2; then the closed visit has the label."""
-    assert late(an_event("A08", "09 16:00", flags=("42CFRPart2",))).security_label == "R/42CFRPart2"
-
-
 def test_what_was_said_stays() -> None:
     """Given late messages with another bed, another discharge, a cancel of it and of the stay; then nothing changes."""
     for event in (
@@ -62,6 +58,16 @@ def test_a_cancelled_visit_stays_cancelled() -> None:
     """Given a cancelled visit; then a late update says nothing of it."""
     cancelled = visit(ADMITTED, an_event("A11", "05 09:00"))
     assert filled(cancelled, [an_event("A08", "05 10:00", attending="ANN")], PROFILE) == cancelled
+
+
+def test_a_label_is_taken_whenever_it_comes() -> None:
+    """Given a closed visit, or a cancelled one; when a programme under 42 CFR Part 2 tells of it late, then it is labelled."""
+    for before in (CLOSED, visit(ADMITTED, an_event("A11", "05 09:00"))):
+        assert before.security_label is None
+        assert (
+            filled(before, [an_event("A08", "05 10:00", flags=(PART2,))], PROFILE).security_label
+            == SECURITY_LABEL
+        )
 
 
 def controls(events: list[tuple[None, AdtEvent]]) -> list[str]:
