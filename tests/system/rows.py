@@ -96,7 +96,7 @@ def different(one: Rows, other: Rows) -> dict[str, dict[str, list[tuple[Any, ...
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.startswith(("{", "[")):
         return json.dumps(_timeless(json.loads(value)), sort_keys=True)
     return value
 
