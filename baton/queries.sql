@@ -45,10 +45,10 @@ SELECT consumer, topic, "partition", applied_offset FROM baton.applied_mark WHER
 -- name: unpublished
 -- Rows of the state tables that Kafka has not heard of yet.
 SELECT name, count FROM (
-    SELECT 'admissions.visit' AS name, count(*) FROM admissions.visit WHERE revision > published_revision
+    SELECT 'admissions.visit' AS name, count(*) FROM admissions.visit_unpublished
     UNION ALL SELECT 'admissions.rejection', count(*) FROM admissions.rejection WHERE revision > published_revision
-    UNION ALL SELECT 'transitions.episode', count(*) FROM transitions.episode WHERE revision > published_revision
-    UNION ALL SELECT 'transitions.deadline', count(*) FROM transitions.deadline WHERE revision > published_revision
+    UNION ALL SELECT 'transitions.episode', count(*) FROM transitions.episode_unpublished
+    UNION ALL SELECT 'transitions.deadline', count(*) FROM transitions.deadline_unpublished
     UNION ALL SELECT 'transitions.team_ack', count(*) FROM transitions.team_ack WHERE revision > published_revision
     UNION ALL SELECT 'transitions.rejection', count(*) FROM transitions.rejection WHERE revision > published_revision
     UNION ALL SELECT 'notifications.alert', count(*) FROM notifications.alert WHERE revision > published_revision

@@ -162,6 +162,7 @@ FROM admissions.visit WHERE root_id = ANY($1::uuid[]);
 
 -- name: upsert_visits
 -- Write visits as they now stand.
+WITH written AS (
 INSERT INTO admissions.visit AS v (
     visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at, cause,
     changed, document, folded_into, revision
@@ -178,20 +179,37 @@ ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
     discharged_at = excluded.discharged_at, learned_at = excluded.learned_at, cause = excluded.cause,
     changed = excluded.changed, document = excluded.document, folded_into = excluded.folded_into,
     revision = excluded.revision
-WHERE excluded.revision > v.revision;
+WHERE excluded.revision > v.revision
+RETURNING v.visit_id, v.revision
+)
+INSERT INTO admissions.visit_unpublished AS q (visit_id, revision)
+SELECT visit_id, revision FROM written ORDER BY visit_id
+ON CONFLICT ON CONSTRAINT visit_unpublished_pkey DO UPDATE SET revision = excluded.revision;
 
 -- name: touch_visits_of_patients
 -- The person changed: publish again the visits that matter, those not long over.
+WITH written AS (
 UPDATE admissions.visit SET revision = revision + 1, learned_at = $2, cause = $3, changed = '{patient}'
 WHERE patient_id = ANY($1::uuid[]) AND visit_id <> ALL($4::uuid[])
-  AND state <> 'folded' AND (discharged_at IS NULL OR discharged_at > $2::timestamptz - interval '400 days');
+  AND state <> 'folded' AND (discharged_at IS NULL OR discharged_at > $2::timestamptz - interval '400 days')
+RETURNING visit_id, revision
+)
+INSERT INTO admissions.visit_unpublished AS q (visit_id, revision)
+SELECT visit_id, revision FROM written ORDER BY visit_id
+ON CONFLICT ON CONSTRAINT visit_unpublished_pkey DO UPDATE SET revision = excluded.revision;
 
 -- name: move_visits
 -- Identity changed: every visit belongs to the survivor of the identifier it was reported under.
+WITH written AS (
 UPDATE admissions.visit v SET
     patient_id = p.survivor_id, revision = v.revision + 1, learned_at = $2, cause = $3, changed = '{patient}'
 FROM admissions.patient p
-WHERE v.patient_id = ANY($1::uuid[]) AND p.patient_id = v.reported_id AND v.patient_id <> p.survivor_id;
+WHERE v.patient_id = ANY($1::uuid[]) AND p.patient_id = v.reported_id AND v.patient_id <> p.survivor_id
+RETURNING v.visit_id, v.revision
+)
+INSERT INTO admissions.visit_unpublished AS q (visit_id, revision)
+SELECT visit_id, revision FROM written ORDER BY visit_id
+ON CONFLICT ON CONSTRAINT visit_unpublished_pkey DO UPDATE SET revision = excluded.revision;
 
 -- name: update_registers
 -- Keep what was said under each identifier.
@@ -307,19 +325,26 @@ SELECT v.visit_id AS id, v.revision + (SELECT base FROM baton.revision_base) AS 
            FROM admissions.patient q JOIN admissions.patient r ON r.patient_id = q.record_id
            WHERE q.patient_id = v.reported_id
        ) END AS record
-FROM admissions.visit v JOIN admissions.patient p ON p.patient_id = v.patient_id
-WHERE v.revision > v.published_revision
+FROM admissions.visit_unpublished
+JOIN admissions.visit v USING (visit_id)
+JOIN admissions.patient p ON p.patient_id = v.patient_id
 LIMIT $1;
 
 -- name: visits_published
--- Kafka has these revisions.
-UPDATE admissions.visit v SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
-FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
-WHERE v.visit_id = n.id AND v.published_revision < n.revision - (SELECT base FROM baton.revision_base);
+-- Kafka has these revisions. What is just being written again is left: it is due for its newer revision.
+DELETE FROM admissions.visit_unpublished q USING (
+    SELECT u.visit_id
+    FROM admissions.visit_unpublished u JOIN unnest($1::uuid[], $2::bigint[]) AS n (id, revision) ON u.visit_id = n.id
+    WHERE u.revision <= n.revision - (SELECT base FROM baton.revision_base)
+    FOR UPDATE OF u SKIP LOCKED
+) told
+WHERE q.visit_id = told.visit_id;
 
 -- name: republish_visits
 -- Publish visits again, all or those learned since an instant.
-UPDATE admissions.visit SET published_revision = 0 WHERE $1::timestamptz IS NULL OR learned_at >= $1;
+INSERT INTO admissions.visit_unpublished (visit_id, revision)
+SELECT visit_id, revision FROM admissions.visit WHERE $1::timestamptz IS NULL OR learned_at >= $1 ORDER BY visit_id
+ON CONFLICT ON CONSTRAINT visit_unpublished_pkey DO NOTHING;
 
 -- name: unpublished_rejections
 -- Refused messages that adt.rejected has not got yet.

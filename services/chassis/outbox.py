@@ -33,9 +33,9 @@ ON CONFLICT (service) DO UPDATE SET cluster_id = excluded.cluster_id
 class Outlet:
     """One state table and the topic it is published to.
 
-    select_sql  rows with revision > published_revision, at most $1 of them, the longest waiting first;
+    select_sql  rows of which Kafka has yet to hear, at most $1 of them, the longest waiting first;
                 must give the columns `id` and `revision`
-    mark_sql    given $1 the ids and $2 the revisions that arrived, sets published_revision, never backwards
+    mark_sql    given $1 the ids and $2 the revisions that arrived, notes so, never backwards
     reset_sql   makes rows due again that changed at or after $1 (a timestamptz; null means all)
     compose     the record for a row
     """

@@ -118,6 +118,7 @@ FROM transitions.deadline WHERE patient_id = ANY($1::uuid[]) ORDER BY deadline_i
 
 -- name: upsert_episodes
 -- Write episodes as they now stand.
+WITH written AS (
 INSERT INTO transitions.episode AS e (
     episode_id, patient_id, visit_id, kind, anchor, status, opened_at, closed_at, close_reason, protocol, facility,
     unit, team, live, readmission, programme, lace, acknowledged, learned_at, known_at, revision, notices, handoff,
@@ -137,10 +138,16 @@ ON CONFLICT ON CONSTRAINT episode_pkey DO UPDATE SET
     acknowledged = excluded.acknowledged, learned_at = excluded.learned_at,
     known_at = excluded.known_at, revision = excluded.revision, notices = excluded.notices,
     handoff = excluded.handoff, responsibility = excluded.responsibility, unowned_from = excluded.unowned_from
-WHERE excluded.revision > e.revision;
+WHERE excluded.revision > e.revision
+RETURNING e.episode_id, e.revision
+)
+INSERT INTO transitions.episode_unpublished AS q (episode_id, revision)
+SELECT episode_id, revision FROM written ORDER BY episode_id
+ON CONFLICT ON CONSTRAINT episode_unpublished_pkey DO UPDATE SET revision = excluded.revision;
 
 -- name: upsert_deadlines
 -- Write deadlines as they now stand.
+WITH written AS (
 INSERT INTO transitions.deadline AS d (
     deadline_id, episode_id, patient_id, kind, status, due_at, becomes, settled_at, generation, late_known,
     provisional, owed, behind, because, severity, warnings, warned, warned_at, hold_until, acknowledged, learned_at,
@@ -160,7 +167,12 @@ ON CONFLICT ON CONSTRAINT deadline_pkey DO UPDATE SET
     warned_at = excluded.warned_at, hold_until = excluded.hold_until, acknowledged = excluded.acknowledged,
     learned_at = excluded.learned_at, known_at = excluded.known_at, revision = excluded.revision,
     waived = excluded.waived, responsible = excluded.responsible
-WHERE excluded.revision > d.revision;
+WHERE excluded.revision > d.revision
+RETURNING d.deadline_id, d.revision
+)
+INSERT INTO transitions.deadline_unpublished AS q (deadline_id, revision)
+SELECT deadline_id, revision FROM written ORDER BY deadline_id
+ON CONFLICT ON CONSTRAINT deadline_unpublished_pkey DO UPDATE SET revision = excluded.revision;
 
 -- name: keep_judgements
 -- Note what later arrivals are taken for, and visits that cannot be this person's, where that has changed.
@@ -222,8 +234,12 @@ WITH claimed AS (
         revision = d.revision + 1
     FROM wanted w
     WHERE d.deadline_id = w.subject AND d.status = 'pending'
-    RETURNING d.deadline_id, d.status <> 'pending' AS settled,
+    RETURNING d.deadline_id, d.revision, d.status <> 'pending' AS settled,
               CASE WHEN NOT d.late_known THEN extract(epoch FROM d.fired_at - d.due_at)::float8 END AS late
+), told AS (
+    INSERT INTO transitions.deadline_unpublished AS q (deadline_id, revision)
+    SELECT deadline_id, revision FROM fired ORDER BY deadline_id
+    ON CONFLICT ON CONSTRAINT deadline_unpublished_pkey DO UPDATE SET revision = excluded.revision
 )
 SELECT (SELECT count(*) FROM claimed) AS claimed, count(*) AS changed, count(*) FILTER (WHERE settled) AS settled,
        coalesce(array_agg(late) FILTER (WHERE settled AND late IS NOT NULL), '{}') AS late
@@ -294,18 +310,24 @@ SELECT 'care.rejected' AS word, count(*) AS count FROM transitions.rejection WHE
 SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
        facility, unit, team, live, readmission, programme, lace, acknowledged, notices, handoff, responsibility,
        learned_at, known_at,
-       revision + (SELECT base FROM baton.revision_base) AS revision
-FROM transitions.episode WHERE revision > published_revision LIMIT $1;
+       e.revision + (SELECT base FROM baton.revision_base) AS revision
+FROM transitions.episode_unpublished JOIN transitions.episode e USING (episode_id) LIMIT $1;
 
 -- name: episodes_published
--- Kafka has these revisions.
-UPDATE transitions.episode e SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
-FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
-WHERE e.episode_id = n.id AND e.published_revision < n.revision - (SELECT base FROM baton.revision_base);
+-- Kafka has these revisions. What is just being written again is left: it is due for its newer revision.
+DELETE FROM transitions.episode_unpublished q USING (
+    SELECT u.episode_id
+    FROM transitions.episode_unpublished u JOIN unnest($1::text[], $2::bigint[]) AS n (id, revision) ON u.episode_id = n.id
+    WHERE u.revision <= n.revision - (SELECT base FROM baton.revision_base)
+    FOR UPDATE OF u SKIP LOCKED
+) told
+WHERE q.episode_id = told.episode_id;
 
 -- name: republish_episodes
 -- Publish episodes again, all or those that changed since an instant.
-UPDATE transitions.episode SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
+INSERT INTO transitions.episode_unpublished (episode_id, revision)
+SELECT episode_id, revision FROM transitions.episode WHERE $1::timestamptz IS NULL OR known_at >= $1 ORDER BY episode_id
+ON CONFLICT ON CONSTRAINT episode_unpublished_pkey DO NOTHING;
 
 -- name: unpublished_deadlines
 -- Deadlines whose latest state Kafka has not heard of yet, with the place and team of their episode.
@@ -313,18 +335,26 @@ SELECT d.deadline_id AS id, d.deadline_id, d.episode_id, d.patient_id, e.visit_i
        d.settled_at, d.generation, d.late_known, d.provisional, d.owed, d.behind, d.because, d.severity, d.warnings,
        d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, d.responsible, e.facility, e.unit,
        e.team, e.live, d.revision + (SELECT base FROM baton.revision_base) AS revision
-FROM transitions.deadline d JOIN transitions.episode e USING (episode_id)
-WHERE d.revision > d.published_revision LIMIT $1;
+FROM transitions.deadline_unpublished
+JOIN transitions.deadline d USING (deadline_id)
+JOIN transitions.episode e USING (episode_id)
+LIMIT $1;
 
 -- name: deadlines_published
--- Kafka has these revisions.
-UPDATE transitions.deadline d SET published_revision = n.revision - (SELECT base FROM baton.revision_base)
-FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
-WHERE d.deadline_id = n.id AND d.published_revision < n.revision - (SELECT base FROM baton.revision_base);
+-- Kafka has these revisions. What is just being written again is left: it is due for its newer revision.
+DELETE FROM transitions.deadline_unpublished q USING (
+    SELECT u.deadline_id
+    FROM transitions.deadline_unpublished u JOIN unnest($1::uuid[], $2::bigint[]) AS n (id, revision) ON u.deadline_id = n.id
+    WHERE u.revision <= n.revision - (SELECT base FROM baton.revision_base)
+    FOR UPDATE OF u SKIP LOCKED
+) told
+WHERE q.deadline_id = told.deadline_id;
 
 -- name: republish_deadlines
 -- Publish deadlines again, all or those that changed since an instant.
-UPDATE transitions.deadline SET published_revision = 0 WHERE $1::timestamptz IS NULL OR known_at >= $1;
+INSERT INTO transitions.deadline_unpublished (deadline_id, revision)
+SELECT deadline_id, revision FROM transitions.deadline WHERE $1::timestamptz IS NULL OR known_at >= $1 ORDER BY deadline_id
+ON CONFLICT ON CONSTRAINT deadline_unpublished_pkey DO NOTHING;
 
 -- name: unpublished_team_acks
 -- Acknowledgements of a team's list that Kafka has not heard of yet.

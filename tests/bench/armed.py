@@ -18,22 +18,22 @@ LONG = 3600.0
 _FILL = """
 INSERT INTO transitions.episode (
     episode_id, patient_id, visit_id, kind, anchor, status, opened_at, protocol, facility, unit, team, live,
-    learned_at, known_at, revision, published_revision
+    learned_at, known_at, revision
 )
 SELECT 'B' || n, md5('p' || n)::uuid, md5('v' || n)::uuid, 'discharge', '', 'open', now(), $2, 'VALLEY',
-       'MED3', 'transitions', true, now(), now(), 1, 1
+       'MED3', 'transitions', true, now(), now(), 1
 FROM generate_series(1, $1 / 2) n;
 """
 
 _FILL_DEADLINES = """
 INSERT INTO transitions.deadline (
     deadline_id, episode_id, patient_id, kind, status, due_at, becomes, generation, late_known, provisional, owed,
-    behind, because, severity, warnings, warned, learned_at, known_at, revision, published_revision
+    behind, because, severity, warnings, warned, learned_at, known_at, revision
 )
 SELECT md5('d' || n)::uuid, 'B' || (n + 1) / 2, md5('p' || (n + 1) / 2)::uuid,
        CASE n % 2 WHEN 0 THEN 'call_72h' ELSE 'tcm_contact' END, 'pending',
        now() + interval '1 day' + n * interval '0.2 seconds', 'missed', 0, false, false, true, false,
-       '72 hours after the discharge of Fri 9 Jan 2026, 15:00', 'P2', '[]', 0, now(), now(), 1, 1
+       '72 hours after the discharge of Fri 9 Jan 2026, 15:00', 'P2', '[]', 0, now(), now(), 1
 FROM generate_series(1, $1::integer) n;
 """
 

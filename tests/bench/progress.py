@@ -64,7 +64,7 @@ class Progress:
         """Wait until Kafka has the latest state of every row."""
         began = time.monotonic()
         for table in tables:
-            waits = f"SELECT EXISTS (SELECT FROM {table} WHERE revision > published_revision)"
+            waits = f"SELECT EXISTS (SELECT FROM {table}_unpublished)"
             while await self.db.fetchval(waits):
                 await self._rest(began)
 

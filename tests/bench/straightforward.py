@@ -85,18 +85,17 @@ _VISITS = (
 _KEEP_VISIT = """
 INSERT INTO admissions.visit (
     visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at, cause,
-    changed, document, revision, published_revision
-) VALUES ($1, $2, $3, $4, $5, 'default', true, false, $6, $7, $8, $9, $10, $11, $12, $12)
+    changed, document, revision
+) VALUES ($1, $2, $3, $4, $5, 'default', true, false, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT ON CONSTRAINT visit_pkey DO UPDATE SET
     reported_id = excluded.reported_id, patient_id = excluded.patient_id, state = excluded.state,
     discharged_at = excluded.discharged_at, learned_at = excluded.learned_at, cause = excluded.cause,
-    changed = excluded.changed, document = excluded.document, revision = excluded.revision,
-    published_revision = excluded.revision
+    changed = excluded.changed, document = excluded.document, revision = excluded.revision
 """
 _KEEP_PERSON = "UPDATE admissions.patient SET registers = $2, person = $3 WHERE patient_id = $1"
 _MERGE = "UPDATE admissions.patient SET survivor_id = $2 WHERE survivor_id = $1"
 _MOVE = """
-UPDATE admissions.visit SET patient_id = $2, revision = revision + 1, published_revision = revision + 1
+UPDATE admissions.visit SET patient_id = $2, revision = revision + 1
 WHERE patient_id = $1
 RETURNING visit_id, root_id, document, revision
 """

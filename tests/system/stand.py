@@ -376,23 +376,28 @@ class System:
             process.must_live()
 
 
-def _any(condition: str, *tables: str) -> str:
-    return "SELECT " + " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {condition})" for table in tables)
+def _any(*rows: str) -> str:
+    return "SELECT " + " OR ".join(f"EXISTS (SELECT FROM {each})" for each in rows)
 
 
 AHEAD = "revision > published_revision"
 NOW = "(SELECT at FROM baton.clock)"
 UNPUBLISHED = {
-    "admissions": _any(AHEAD, "admissions.visit", "admissions.rejection"),
+    "admissions": _any("admissions.visit_unpublished", f"admissions.rejection WHERE {AHEAD}"),
     "transitions": _any(
-        AHEAD, "transitions.episode", "transitions.deadline", "transitions.team_ack", "transitions.rejection"
+        "transitions.episode_unpublished",
+        "transitions.deadline_unpublished",
+        f"transitions.team_ack WHERE {AHEAD}",
+        f"transitions.rejection WHERE {AHEAD}",
     ),
-    "notifications": _any(AHEAD, "notifications.alert"),
+    "notifications": _any(f"notifications.alert WHERE {AHEAD}"),
 }
 DUE = {
-    "deadlines": _any(f"fire_at <= {NOW}", "transitions.timer"),
-    "notifications": f"{_any(f'raise_at <= {NOW}', 'notifications.alert')} OR "
-    f"EXISTS (SELECT FROM notifications.late_item WHERE NOT counted AND since <= {NOW})",
+    "deadlines": _any(f"transitions.timer WHERE fire_at <= {NOW}"),
+    "notifications": _any(
+        f"notifications.alert WHERE raise_at <= {NOW}",
+        f"notifications.late_item WHERE NOT counted AND since <= {NOW}",
+    ),
 }
-UNTOLD = _any("due_at IS NOT NULL", "notifications.notice")
+UNTOLD = _any("notifications.notice WHERE due_at IS NOT NULL")
 QUIET = (*UNPUBLISHED.values(), *DUE.values())
