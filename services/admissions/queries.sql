@@ -325,20 +325,20 @@ SELECT v.visit_id AS id, v.revision + (SELECT base FROM baton.revision_base) AS 
            FROM admissions.patient q JOIN admissions.patient r ON r.patient_id = q.record_id
            WHERE q.patient_id = v.reported_id
        ) END AS record
-FROM admissions.visit_unpublished
-JOIN admissions.visit v USING (visit_id)
-JOIN admissions.patient p ON p.patient_id = v.patient_id
-LIMIT $1;
+FROM admissions.visit v JOIN admissions.patient p ON p.patient_id = v.patient_id
+WHERE v.visit_id = ANY (ARRAY(SELECT visit_id FROM admissions.visit_unpublished LIMIT $1));
 
 -- name: visits_published
 -- Kafka has these revisions. What is just being written again is left: it is due for its newer revision.
-DELETE FROM admissions.visit_unpublished q USING (
+DELETE FROM admissions.visit_unpublished WHERE visit_id = ANY (ARRAY(
     SELECT u.visit_id
-    FROM admissions.visit_unpublished u JOIN unnest($1::uuid[], $2::bigint[]) AS n (id, revision) ON u.visit_id = n.id
-    WHERE u.revision <= n.revision - (SELECT base FROM baton.revision_base)
-    FOR UPDATE OF u SKIP LOCKED
-) told
-WHERE q.visit_id = told.visit_id;
+    FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
+    CROSS JOIN LATERAL (
+        SELECT visit_id FROM admissions.visit_unpublished
+        WHERE visit_id = n.id AND revision <= n.revision - (SELECT base FROM baton.revision_base)
+        FOR UPDATE SKIP LOCKED
+    ) u
+));
 
 -- name: republish_visits
 -- Publish visits again, all or those learned since an instant.

@@ -310,18 +310,21 @@ SELECT 'care.rejected' AS word, count(*) AS count FROM transitions.rejection WHE
 SELECT episode_id AS id, episode_id, patient_id, visit_id, kind, status, opened_at, closed_at, close_reason, protocol,
        facility, unit, team, live, readmission, programme, lace, acknowledged, notices, handoff, responsibility,
        learned_at, known_at,
-       e.revision + (SELECT base FROM baton.revision_base) AS revision
-FROM transitions.episode_unpublished JOIN transitions.episode e USING (episode_id) LIMIT $1;
+       revision + (SELECT base FROM baton.revision_base) AS revision
+FROM transitions.episode
+WHERE episode_id = ANY (ARRAY(SELECT episode_id FROM transitions.episode_unpublished LIMIT $1));
 
 -- name: episodes_published
 -- Kafka has these revisions. What is just being written again is left: it is due for its newer revision.
-DELETE FROM transitions.episode_unpublished q USING (
+DELETE FROM transitions.episode_unpublished WHERE episode_id = ANY (ARRAY(
     SELECT u.episode_id
-    FROM transitions.episode_unpublished u JOIN unnest($1::text[], $2::bigint[]) AS n (id, revision) ON u.episode_id = n.id
-    WHERE u.revision <= n.revision - (SELECT base FROM baton.revision_base)
-    FOR UPDATE OF u SKIP LOCKED
-) told
-WHERE q.episode_id = told.episode_id;
+    FROM unnest($1::text[], $2::bigint[]) AS n (id, revision)
+    CROSS JOIN LATERAL (
+        SELECT episode_id FROM transitions.episode_unpublished
+        WHERE episode_id = n.id AND revision <= n.revision - (SELECT base FROM baton.revision_base)
+        FOR UPDATE SKIP LOCKED
+    ) u
+));
 
 -- name: republish_episodes
 -- Publish episodes again, all or those that changed since an instant.
@@ -335,20 +338,20 @@ SELECT d.deadline_id AS id, d.deadline_id, d.episode_id, d.patient_id, e.visit_i
        d.settled_at, d.generation, d.late_known, d.provisional, d.owed, d.behind, d.because, d.severity, d.warnings,
        d.warned, d.warned_at, d.hold_until, d.acknowledged, d.learned_at, d.known_at, d.responsible, e.facility, e.unit,
        e.team, e.live, d.revision + (SELECT base FROM baton.revision_base) AS revision
-FROM transitions.deadline_unpublished
-JOIN transitions.deadline d USING (deadline_id)
-JOIN transitions.episode e USING (episode_id)
-LIMIT $1;
+FROM transitions.deadline d JOIN transitions.episode e USING (episode_id)
+WHERE d.deadline_id = ANY (ARRAY(SELECT deadline_id FROM transitions.deadline_unpublished LIMIT $1));
 
 -- name: deadlines_published
 -- Kafka has these revisions. What is just being written again is left: it is due for its newer revision.
-DELETE FROM transitions.deadline_unpublished q USING (
+DELETE FROM transitions.deadline_unpublished WHERE deadline_id = ANY (ARRAY(
     SELECT u.deadline_id
-    FROM transitions.deadline_unpublished u JOIN unnest($1::uuid[], $2::bigint[]) AS n (id, revision) ON u.deadline_id = n.id
-    WHERE u.revision <= n.revision - (SELECT base FROM baton.revision_base)
-    FOR UPDATE OF u SKIP LOCKED
-) told
-WHERE q.deadline_id = told.deadline_id;
+    FROM unnest($1::uuid[], $2::bigint[]) AS n (id, revision)
+    CROSS JOIN LATERAL (
+        SELECT deadline_id FROM transitions.deadline_unpublished
+        WHERE deadline_id = n.id AND revision <= n.revision - (SELECT base FROM baton.revision_base)
+        FOR UPDATE SKIP LOCKED
+    ) u
+));
 
 -- name: republish_deadlines
 -- Publish deadlines again, all or those that changed since an instant.
