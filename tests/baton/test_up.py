@@ -163,9 +163,7 @@ def test_doing_it_again_changes_nothing(stack: Stack) -> None:
     assert "The running services publish these now." in stack.baton("republish").stderr
     assert stack.baton("refold").stdout == "0 visits changed.\n"
     assert stack.baton("migrate").stderr == "The schema was up to date.\n"
-    until(
-        lambda: query(stack, "SELECT count(*) = 0 FROM admissions.visit_unpublished")
-    )
+    until(lambda: query(stack, "SELECT count(*) = 0 FROM admissions.visit_unpublished"))
     assert stack.json("outcome", "--json") == before
 
 

@@ -104,9 +104,7 @@ async def _due(db: Db, count: int) -> datetime:
 
 
 async def _until_told(db: Db) -> None:
-    while await db.fetchval(
-        "SELECT EXISTS (SELECT FROM transitions.deadline_unpublished)"
-    ):
+    while await db.fetchval("SELECT EXISTS (SELECT FROM transitions.deadline_unpublished)"):
         await asyncio.sleep(0.2)
 
 
