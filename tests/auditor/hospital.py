@@ -12,7 +12,9 @@ from tests.baton.hl7 import local
 
 START = local("2026-01-05 00:00")
 TIDY: dict[str, float] = {}
-UNTIDY = {"cancels": 0.05, "late_entries": 0.1, "duplicates": 0.05, "disorder": 0.05, "lateness": 0.05}
+UNTIDY = {
+    "cancels": 0.05, "late_entries": 0.1, "duplicates": 0.05, "disorder": 0.05, "lateness": 0.05, "withdrawals": 0.1
+}  # fmt: skip
 _OUTCOMES = ("reached", "reached", "no_answer", "left_message", "wrong_number", "refused", "language_barrier")
 _CHANNELS = ("phone", "phone", "secure_message", "in_person", "other")
 _AFTER_MOVE = (*["handoff_acknowledged"] * 4, "handoff_declined", "deadline_waived", "alert_acknowledged")

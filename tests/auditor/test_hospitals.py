@@ -46,7 +46,7 @@ def test_versions_and_layers_are_read_alike(label: str) -> None:
 
 def test_a_readmission_that_a_merge_brings_to_light_is_known_since_the_merge() -> None:
     """Given a hospital that merges records, when a merge makes two stays one person's, then it is alerted as of the merge."""
-    lines = history(2, beds=20, days=20, merges=0.05)
+    lines = history(2, beds=20, days=20, merges=0.05, withdrawals=0.1)
     until = START + timedelta(days=24)
 
     assert differences(lines, until, replay.replay(lines, until, replay.load())) == []

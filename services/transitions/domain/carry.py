@@ -60,7 +60,8 @@ def carried(
             owed = False
         again = owed and over
         learned, known = _known(row, planned, status, moment, again=again and not unwaived, owed=owed)
-        reopened = row.status not in OWED and owed
+        # Done in time, then only late: nobody was asked in between, so nothing was raised to be ended.
+        reopened = (row.status not in OWED and owed) or (row.status, status) == ("met", "met_late")
         generation += reopened or again or _undone(row, planned, status, moment)
         planned = replace(planned, warnings=_since(row, planned, moment))
     same = row is not None and row.due_at == planned.due_at and row.status == status

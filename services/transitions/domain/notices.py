@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID, uuid5
 
 from services.transitions.domain.episodes import Draft
-from services.transitions.domain.handoff import ACCEPTED_TYPE, DECLINED_TYPE
+from services.transitions.domain.handoff import DECLINED_TYPE
 from services.transitions.domain.model import Deed, Notice
 
 RED_FLAG, DECLINED = "red_flag", "handoff_declined"
@@ -26,10 +26,7 @@ def of_draft(drafts: Sequence[Draft], n: int, deeds: Sequence[Deed]) -> tuple[No
 
 def _declines(draft: Draft) -> Iterable[Notice]:
     """Each refusal stands until somebody accepts, or until there is nothing to accept any more."""
-    at = draft.acknowledged_at
-    accepted = next(
-        (deed for deed in draft.said if deed.type == ACCEPTED_TYPE and deed.occurred_at == at), None
-    )
+    accepted = draft.said[-1] if draft.acknowledged_at else None  # nothing said later is about this handoff
     for deed in draft.said:
         if deed.type == DECLINED_TYPE:
             yield _notice(DECLINED, P2, deed, accepted, over=draft.end is not None)

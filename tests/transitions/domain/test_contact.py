@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.transitions.domain.model import Deed
-from tests.transitions.domain.builders import a_call, a_stay, a_waiver, deadline, ny, planned, status
+from tests.transitions.domain.builders import Story, a_call, a_stay, a_waiver, deadline, ny, planned, status
 
 HOME = a_stay(discharged="2026-01-09 15:00")
 TUESDAY_NIGHT = ny("2026-01-13 24:00")
@@ -178,3 +178,13 @@ def test_the_settle_window_runs_from_the_latest_report() -> None:
     """Ten minutes after the arrival of the A03, not after the discharge itself."""
     stay = a_stay(discharged="2026-01-09 15:00", learned="2026-01-09 15:05", settle="2026-01-09 16:00")
     assert deadline(planned(stay), "call_72h").hold_until == ny("2026-01-09 16:00") + timedelta(minutes=10)
+
+
+def test_a_withdrawn_call_leaves_a_later_one_that_nobody_had_to_be_asked_for() -> None:
+    """Called in time and again after it; the first was another patient's: late it was, but nothing had been raised."""
+    first, second = a_call("2026-01-11 10:00"), a_call("2026-01-13 10:00")
+    story = Story().hears("2026-01-09 15:00", HOME).hears("2026-01-11 10:00", first)
+    before = story.hears("2026-01-13 10:00", second).deadline("call_72h")
+    after = story.forgets("2026-01-14 10:00", first).deadline("call_72h")
+    assert (before.status, after.status) == ("met", "met_late")
+    assert after.generation == before.generation + 1

@@ -156,11 +156,12 @@ def test_a_refusal_is_no_matter_any_more_once_the_patient_has_left() -> None:
         ]
 
 
-def test_a_refusal_and_an_acceptance_of_one_minute_are_told_apart() -> None:
-    """Both at 16:00 by the clock, the refusal entered first: the acceptance ended it when it was entered."""
+def test_words_of_one_minute_are_told_apart() -> None:
+    """Refused, heard without read-back and accepted at 16:00 by the clock: the acceptance ended it when it was entered."""
     story = (
         Story().hears("2026-01-09 15:00", TO_NURSING).hears("2026-01-09 16:01", a_decline("2026-01-09 16:00"))
     )
+    story.hears("2026-01-09 16:10", an_ack("2026-01-09 16:00", entered="2026-01-09 16:10", read_back=False))
     story.hears("2026-01-09 16:30", an_ack("2026-01-09 16:00", entered="2026-01-09 16:30"))
     assert heard(story)[0][-2:] == ("done", ny("2026-01-09 16:30"))
 
