@@ -25,18 +25,24 @@ def replay(
     progress: Callable[[int, datetime], None] | None = None,
 ) -> dict[str, Any]:
     """Give the outcome of a scenario, read at `until`. `progress` is told how many lines are done, and up to when."""
-    engine, until = Engine(config), until.astimezone(UTC)
+    with _uncollected():
+        return _replayed(lines, until.astimezone(UTC), config, progress)
+
+
+def _replayed(
+    lines: list[Line], until: datetime, config: Config, progress: Callable[[int, datetime], None] | None
+) -> dict[str, Any]:
+    engine = Engine(config)
     lines = sorted(lines, key=lambda line: line.at)
     done = 0
-    with _uncollected():
-        while (following := _stretch(lines, done)) < len(lines) and lines[following].at <= until:
-            at = lines[following - 1].at
-            engine.run(lines[done:following], at)
-            done = following
-            if progress:
-                progress(done, at)
-        engine.run(lines[done:], until)
-        return outcome(engine)
+    while (following := _stretch(lines, done)) < len(lines) and lines[following].at <= until:
+        at = lines[following - 1].at
+        engine.run(lines[done:following], at)
+        done = following
+        if progress:
+            progress(done, at)
+    engine.run(lines[done:], until)
+    return outcome(engine)
 
 
 def _stretch(lines: list[Line], start: int) -> int:

@@ -1,7 +1,7 @@
 """Transitions over rows in memory: what its consumer, planner and deadlines process do over Postgres."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -58,8 +58,10 @@ class Transitions:
 
     def on_visits(self, events: Iterable[EncounterEvent], now: datetime) -> None:
         """Take over visits that changed, and plan anew whom they belong to or belonged to."""
-        patients: dict[UUID, None] = {}
         stays = [stay_of(event) for event in events if not event.test]
+        if not stays:
+            return
+        patients: dict[UUID, None] = {}
         before = {one: known.learned_at for stay in stays if (known := self.stays.get(one := stay.visit_id))}
         news = news_of(stays, before)
         for stay in stays:
@@ -127,15 +129,17 @@ class Transitions:
                 self.changed.deadlines[subject] = episode, row
         return patients
 
-    def replan(self, patients: Iterable[UUID], now: datetime) -> None:
+    def replan(self, patients: Collection[UUID], now: datetime) -> None:
         """Plan those whose plan changes by itself at this instant, behind everything that arrived at it."""
         self._plan(patients, as_of=now + MOMENT, arrival=now)
 
     # --- planning ---------------------------------------------------------------------------------------------
 
     def _plan(
-        self, patients: Iterable[UUID], *, as_of: datetime, arrival: datetime, news: News = NO_NEWS
+        self, patients: Collection[UUID], *, as_of: datetime, arrival: datetime, news: News = NO_NEWS
     ) -> None:
+        if not patients:
+            return
         difference = Difference()
         for patient_id in patients:
             plan_one(patient_id, self._holding(patient_id), self._rules, as_of, arrival, difference, news)

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 
 from services.admissions.domain.model import AdtEvent
@@ -16,6 +17,8 @@ RecordKey = tuple[datetime, datetime, int, tuple[int, int, str], str, str]
 _recorded_at = attrgetter("recorded_at")
 
 
+# A visit is folded again with every message of it.
+@lru_cache(maxsize=16384)
 def control_key(control_id: str) -> tuple[int, int, str]:
     """MSH-10 as counters count: 9 before 10, and any number before any word."""
     if control_id.isascii() and control_id.isdigit():
