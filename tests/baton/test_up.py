@@ -159,9 +159,11 @@ def test_why_keeps_the_patient_to_itself(stack: Stack) -> None:
 def test_doing_it_again_changes_nothing(stack: Stack) -> None:
     """Republish, refold and migrate are safe beside the running system."""
     stack.baton("send", "-", given=ADMIT + GO_HOME)
-    before = until(lambda: stack.json("outcome", "--json"))
+    before = until(lambda: (told := stack.json("outcome", "--json"))["episodes"] and told)
     assert "The running services publish these now." in stack.baton("republish").stderr
     assert stack.baton("refold").stdout == "0 visits changed.\n"
+    again = json.loads(stack.baton("refold", "--feed", "default", "--json").stdout)
+    assert (again["messages"] > 0, again["otherwise"], again["visits"]) == (True, 0, 0)
     assert stack.baton("migrate").stderr == "The schema was up to date.\n"
     until(lambda: query(stack, "SELECT count(*) = 0 FROM admissions.visit_unpublished"))
     assert stack.json("outcome", "--json") == before
