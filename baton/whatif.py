@@ -23,7 +23,7 @@ Tell = Callable[[int, datetime], None]
 
 
 def compare(scenario: str, until: datetime, *, protocol: str | None, against: str, as_json: bool) -> int:
-    """Replay a scenario twice and print the differences."""
+    """Replay a scenario under both and print the differences."""
     first, second = replay.load(protocol), replay.load(against)
     labels = (first.rules.protocol.label, second.rules.protocol.label)
     name = "stdin" if scenario == "-" else scenario
@@ -31,10 +31,9 @@ def compare(scenario: str, until: datetime, *, protocol: str | None, against: st
         lines = replay.read(read_bytes(scenario), name)
     except replay.ScenarioError as error:
         raise Misuse(str(error)) from None
-    told = []
-    for label, config in zip(labels, (first, second), strict=True):
-        print(f"{label}: {len(lines)} messages and actions", file=sys.stderr)
-        told.append(replay.replay(lines, until, config, _progress(label)))
+    both = " and ".join(labels)
+    print(f"{both}: {len(lines)} messages and actions", file=sys.stderr)
+    told = replay.replay_under(lines, until, [first, second], _progress(both))
     found = document(told[0], told[1], labels=labels, facilities=first.rules.facilities)
     print(json.dumps(found, indent=2) if as_json else text(found))
     return 0

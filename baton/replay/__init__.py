@@ -1,7 +1,7 @@
 """`baton replay`: a scenario through the same domain code as the running system, in virtual time and without any server."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from baton.replay.engine import Engine
 from baton.replay.outcome import outcome
 from baton.replay.scenario import Line, ScenarioError, in_order, read
 
-__all__ = ["Config", "Line", "ScenarioError", "in_order", "load", "read", "replay"]
+__all__ = ["Config", "Line", "ScenarioError", "in_order", "load", "read", "replay", "replay_under"]
 
 
 STRETCH = 20_000
@@ -25,14 +25,28 @@ def replay(
     progress: Callable[[int, datetime], None] | None = None,
 ) -> dict[str, Any]:
     """Give the outcome of a scenario, read at `until`. `progress` is told how many lines are done, and up to when."""
+    return replay_under(lines, until, [config], progress)[0]
+
+
+def replay_under(
+    lines: list[Line],
+    until: datetime,
+    configs: Sequence[Config],
+    progress: Callable[[int, datetime], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Give the outcome under each of these: the first one reads the messages, all of them plan."""
     with _uncollected():
-        return _replayed(lines, until.astimezone(UTC), config, progress)
+        return _replayed(lines, until.astimezone(UTC), configs, progress)
 
 
 def _replayed(
-    lines: list[Line], until: datetime, config: Config, progress: Callable[[int, datetime], None] | None
-) -> dict[str, Any]:
-    engine = Engine(config)
+    lines: list[Line],
+    until: datetime,
+    configs: Sequence[Config],
+    progress: Callable[[int, datetime], None] | None,
+) -> list[dict[str, Any]]:
+    engine = Engine(configs[0])
+    engines = [engine, *(Engine(config, beside=engine) for config in configs[1:])]
     lines = sorted(lines, key=lambda line: line.at)
     done = 0
     while (following := _stretch(lines, done)) < len(lines) and lines[following].at <= until:
@@ -42,7 +56,9 @@ def _replayed(
         if progress:
             progress(done, at)
     engine.run(lines[done:], until)
-    return outcome(engine)
+    outcomes = [outcome(each) for each in engines]
+    engine.all.clear()  # engines that know each other are a circle, and large
+    return outcomes
 
 
 def _stretch(lines: list[Line], start: int) -> int:

@@ -9,21 +9,27 @@ from baton.replay.events import pass_on
 from baton.replay.notifications import Notifications
 from baton.replay.scenario import Line
 from baton.replay.transitions import Transitions
+from schemas.encounters import EncounterEvent
 
 
 class Engine:
-    """The three services over rows in memory, stepped together."""
+    """The three services over rows in memory, stepped together.
 
-    def __init__(self, config: Config) -> None:
-        self.admissions = Admissions(config.inbound)
+    One `beside` another plans by its own rules what that one reads: the messages are read and folded once.
+    """
+
+    def __init__(self, config: Config, *, beside: "Engine | None" = None) -> None:
+        self.admissions: Admissions = beside.admissions if beside else Admissions(config.inbound)
         self.transitions = Transitions(config.rules)
         self.notifications = Notifications()
+        self.all: list[Engine] = beside.all if beside else []
+        self.all.append(self)
 
     def run(self, lines: Sequence[Line], until: datetime) -> None:
         """Walk through lines sorted by instant. Lines after `until` do not happen; a timer due at it does."""
         position, end = 0, len(lines)
         while True:
-            coming = [self.transitions.next_timer(), self.notifications.next_timer()]
+            coming = [at for one in self.all for at in one.timers()]
             if position < end:
                 coming.append(lines[position].at)
             now = min((at for at in coming if at is not None), default=None)
@@ -37,8 +43,18 @@ class Engine:
     def _step(self, arrived: Sequence[Line], now: datetime) -> None:
         messages = [line.adt for line in arrived if line.adt is not None]
         actions = [line.action for line in arrived if line.action is not None]
-        if messages:
-            self.transitions.on_visits(self.admissions.on_messages(messages, now), now)
+        events = self.admissions.on_messages(messages, now) if messages else []
+        for one in self.all:
+            one.follow(events, actions, now)
+
+    def timers(self) -> tuple[datetime | None, datetime | None]:
+        """The next instants at which time alone does something."""
+        return self.transitions.next_timer(), self.notifications.next_timer()
+
+    def follow(self, events: Sequence[EncounterEvent], actions: Sequence[bytes], now: datetime) -> None:
+        """Plan and tell what came of visits that changed, then of actions, then of timers, at one instant."""
+        if events:
+            self.transitions.on_visits(events, now)
             self._tell(now)
         if actions:
             self.transitions.on_actions(actions, now)
