@@ -1,7 +1,7 @@
 """Visits closed for long: what their messages said is put together, and they stand as they are."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from services.admissions import store
@@ -29,8 +29,6 @@ EVENTS = metrics.declare(
 PAGE = 200
 """Visit numbers that one transaction closes; their patients wait for it."""
 
-_FIRST = datetime.min.replace(tzinfo=UTC), UUID(int=0)
-
 
 async def run(service: Service) -> None:
     """Close what has been over for as long as the setting says."""
@@ -52,13 +50,13 @@ async def close(pool: Pool, before: datetime, now: datetime) -> tuple[int, int]:
     A visit number is closed as a whole, with all its stays. One that became another, or whose account was moved, stays
     open: what it means may change with what is said of others. Safe beside a running system and safe to repeat.
     """
-    after, visits, events = _FIRST, 0, 0
+    after, visits, events = UUID(int=0), 0, 0
     while True:
         async with pool.acquire() as db:
-            page = await db.fetch(SQL["closed_roots"], before, *after, PAGE)
+            page = await db.fetch(SQL["closed_roots"], before, after, PAGE)
         if not page:
             return visits, events
-        after = page[-1]["closed_at"], page[-1]["root_id"]
+        after = page[-1]["root_id"]
         closed = await _close(pool, {row["root_id"] for row in page}, before, now)
         visits, events = visits + closed[0], events + closed[1]
 

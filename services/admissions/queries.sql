@@ -453,12 +453,11 @@ WHERE e.patient_id = ANY($1::uuid[]) AND e.root_id IN (
 SELECT EXISTS (SELECT FROM admissions.event WHERE feed = $1) AS told;
 
 -- name: closed_roots
--- A page of the visit numbers with a visit that was over before $1, the earliest end first.
-SELECT root_id, coalesce(discharged_at, learned_at) AS closed_at
-FROM admissions.visit
+-- A page of the visit numbers with a visit that was over before $1, by id.
+SELECT root_id FROM admissions.visit
 WHERE checkpointed_at IS NULL AND state IN ('discharged', 'cancelled') AND coalesce(discharged_at, learned_at) < $1
-  AND (coalesce(discharged_at, learned_at), root_id) > ($2::timestamptz, $3::uuid)
-ORDER BY coalesce(discharged_at, learned_at), root_id LIMIT $4;
+  AND root_id > $2
+ORDER BY root_id LIMIT $3;
 
 -- name: joined_or_moved
 -- Of these visit numbers those that another one became, or whose account went to another patient.

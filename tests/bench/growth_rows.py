@@ -34,11 +34,11 @@ FROM bench.visit_root, generate_series($1::integer, $2::integer) k
 _VISITS = """
 INSERT INTO admissions.visit (
     visit_id, root_id, generation, reported_id, patient_id, feed, live, test, state, discharged_at, learned_at, cause,
-    changed, document, revision, published_revision
+    changed, document, revision
 )
 SELECT md5(v.visit_id::text || k)::uuid, md5(v.root_id::text || k)::uuid, v.generation, md5(v.reported_id::text || k)::uuid,
        md5(v.patient_id::text || k)::uuid, v.feed, v.live, v.test, v.state, v.discharged_at, v.learned_at, v.cause, v.changed,
-       replace(v.document, '"' || r.number || '"', '"' || r.number || '-' || k || '"'), v.revision, v.revision
+       replace(v.document, '"' || r.number || '"', '"' || r.number || '-' || k || '"'), v.revision
 FROM bench.visit v JOIN bench.visit_root r USING (root_id), generate_series($1::integer, $2::integer) k
 """
 _EVENTS = """
@@ -123,9 +123,7 @@ async def multiply(dsn: str, db: Db, copies: int, end: datetime) -> None:
     for row in indexes:
         await db.execute(row["definition"], timeout=LONG)
     await db.execute("DROP SCHEMA bench CASCADE")
-    await db.execute(
-        "UPDATE admissions.visit SET published_revision = revision WHERE revision > published_revision"
-    )
+    await db.execute("TRUNCATE admissions.visit_unpublished")
     for relation in (*_GROWN, "admissions.message"):
         await db.execute(f"VACUUM (ANALYZE) {relation}", timeout=LONG)
 
