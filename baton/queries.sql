@@ -123,3 +123,11 @@ FROM notifications.alert WHERE changed_at >= $1 AND status <> 'held' ORDER BY ch
 -- Messages refused since the story began.
 SELECT rejection_id, code, segment, field, detail FROM admissions.rejection
 WHERE received_at >= $1 ORDER BY received_at, rejection_id;
+
+-- name: feed_told
+-- Whether a feed told anything.
+SELECT EXISTS (SELECT FROM admissions.event WHERE feed = $1) AS told;
+
+-- name: count_checkpointed
+-- How many visits, of all feeds or of one, are closed for so long that they stand as they are.
+SELECT count(*) FROM admissions.visit WHERE checkpointed_at IS NOT NULL AND ($1::text IS NULL OR feed = $1);

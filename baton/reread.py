@@ -12,8 +12,10 @@ from baton.trouble import Misuse, Trouble
 from baton.upkeep import database
 from services.admissions.reread import Found, Reader
 from services.admissions.settings import Settings
-from services.admissions.store import SQL
+from services.chassis import sql
 from services.chassis.settings import SettingsError
+
+SQL = sql.load("baton")
 
 EVERY = 10_000
 """Messages after which a line of progress is printed."""
@@ -28,7 +30,7 @@ async def refold(feed: str, *, dry_run: bool, as_json: bool) -> int:
     except SettingsError as error:
         raise Misuse(str(error)) from None
     async with ground.pool(where) as pool:
-        if not await pool.fetchval(SQL["feeds_told"], feed):
+        if not await pool.fetchval(SQL["feed_told"], feed):
             raise Trouble(
                 f"Nothing is kept of a feed {feed}; `baton feeds check` names those with a profile."
             )

@@ -11,13 +11,15 @@ from baton.trouble import Misuse
 from services.admissions import publish as admissions
 from services.admissions import upkeep
 from services.admissions.settings import Settings
-from services.admissions.store import SQL as ADMISSIONS
+from services.chassis import sql
 from services.chassis.outbox import Outlet
 from services.chassis.postgres import transaction
 from services.chassis.settings import SettingsError
 from services.notifications import publish as notifications
 from services.transitions import publish as transitions
 from services.worklist import publish as worklist
+
+SQL = sql.load("baton")
 
 
 async def migrate() -> int:
@@ -53,7 +55,7 @@ async def refold(*, as_json: bool = False) -> int:
         raise Misuse(str(error)) from None
     async with ground.pool(where) as pool:
         changed = await upkeep.refold(pool, feeds, _progress)
-        closed: int = await pool.fetchval(ADMISSIONS["count_checkpointed"], None, timeout=600)
+        closed: int = await pool.fetchval(SQL["count_checkpointed"], None, timeout=600)
     if closed:
         _say(f"{closed} visits have been closed for long (BATON_CHECKPOINT_AFTER) and stay as they are.")
     print(json.dumps({"visits": changed}) if as_json else f"{changed} visits changed.")

@@ -448,10 +448,6 @@ WHERE e.patient_id = ANY($1::uuid[]) AND e.root_id IN (
     SELECT root_id FROM admissions.visit WHERE patient_id = ANY($2::uuid[]) UNION SELECT unnest($3::uuid[])
 );
 
--- name: feeds_told
--- Whether a feed told anything.
-SELECT EXISTS (SELECT FROM admissions.event WHERE feed = $1) AS told;
-
 -- name: closed_roots
 -- A page of the visit numbers with a visit that was over before $1, by id.
 SELECT root_id FROM admissions.visit
@@ -518,7 +514,3 @@ WITH gone AS (
     WHERE e.event_id = told.event_id
 )
 UPDATE admissions.visit SET checkpointed_at = NULL WHERE root_id = ANY($1::uuid[]);
-
--- name: count_checkpointed
--- How many visits, of all feeds or of one, are closed for so long that they stand as they are.
-SELECT count(*) FROM admissions.visit WHERE checkpointed_at IS NOT NULL AND ($1::text IS NULL OR feed = $1);
