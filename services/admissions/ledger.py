@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -19,6 +19,7 @@ from services.admissions.domain.joins import (
     AccountMove,
     Join,
     groups,
+    refusals,
     reported_by,
 )
 from services.admissions.domain.model import AdtEvent, VisitKey
@@ -198,7 +199,14 @@ async def _sheaves(db: Db, held: Held, events: Mapping[UUID, Sequence[Told]]) ->
     if not held.tied:
         return [Sheaf(root_id, (root_id,)) for root_id in held.roots]
     around = [(retired, fact) for retired, _, fact in await store.joins_around(db, held.roots)]
-    return sheaves(await store.roots(db, held.roots), around, events)
+    numbers = await store.roots(db, held.roots)
+    refused: dict[Join, str] = {}
+    for _, facts, told in _by_feed(numbers, around, events):
+        refused |= refusals(facts, told)
+    await store.mark_joins(
+        db, [(_uuid(fact.event_id), root_id, refused.get(fact)) for root_id, fact in around]
+    )
+    return sheaves(numbers, around, events)
 
 
 def sheaves(
@@ -207,20 +215,30 @@ def sheaves(
     events: Mapping[UUID, Sequence[Told]],
 ) -> list[Sheaf]:
     """Put together the visit numbers that mean one visit; `around` gives every join with the number it retires."""
+    found = []
+    for ids, facts, told in _by_feed(numbers, around, events):
+        for group in groups(facts, told):
+            retired = {ids[key]: ids[row] for key, row in group.retired.items()}
+            named = group.named if retired else None
+            found.append(Sheaf(ids[group.owner], (ids[group.named], *retired), named, retired))
+    return found
+
+
+def _by_feed(
+    numbers: Mapping[UUID, RootKey],
+    around: Iterable[tuple[UUID, Join]],
+    events: Mapping[UUID, Sequence[Told]],
+) -> Iterator[tuple[Mapping[VisitKey, UUID], list[Join], dict[VisitKey, list[AdtEvent]]]]:
+    """For each feed its visit numbers with their surrogates, what was said of them, and all their events."""
     by_feed: dict[str, dict[VisitKey, UUID]] = defaultdict(dict)
     for root_id, (feed, authority, number) in numbers.items():
         by_feed[feed][VisitKey(authority, number)] = root_id
     facts: dict[str, list[Join]] = defaultdict(list)
     for root_id, fact in around:
         facts[numbers[root_id][0]].append(fact)
-    found = []
     for feed, ids in by_feed.items():
         told = {key: [event for _, event in events.get(root_id, ())] for key, root_id in ids.items()}
-        for group in groups(facts[feed], told):
-            retired = {ids[key]: ids[row] for key, row in group.retired.items()}
-            named = group.named if retired else None
-            found.append(Sheaf(ids[group.owner], (ids[group.named], *retired), named, retired))
-    return found
+        yield ids, facts[feed], told
 
 
 def described(
@@ -322,6 +340,10 @@ def hour(instant: datetime) -> datetime:
 
 def event_uuid(event: AdtEvent) -> UUID:
     """The id an event is stored under; messages that give several events (A17) have a suffix in theirs."""
-    if len(event.event_id) == 32:
-        return UUID(event.event_id)
-    return UUID(bytes=hashlib.sha256(event.event_id.encode()).digest()[:16])
+    return _uuid(event.event_id)
+
+
+def _uuid(event_id: str) -> UUID:
+    if len(event_id) == 32:
+        return UUID(event_id)
+    return UUID(bytes=hashlib.sha256(event_id.encode()).digest()[:16])

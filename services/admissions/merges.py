@@ -17,7 +17,7 @@ REASONS = (INTO_ITSELF, CYCLE, ALREADY_RETIRED, CONFLICT)
 REFUSED = metrics.declare(
     "baton_merges_refused",
     "gauge",
-    "Merges and re-labels of patients that changed nothing and wait for a person, by reason: `baton merges list --status "
+    "Merges and re-labels of patients and visits that changed nothing and wait for a person, by reason: `baton merges list --status "
     "refused`. Every replica counts them all: take the largest, not the sum.",
     ["reason"],
 )

@@ -77,6 +77,12 @@ INSERT INTO admissions.visit_join (event_id, retired_id, surviving_id, fact)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[])
 ON CONFLICT ON CONSTRAINT visit_join_pkey DO NOTHING;
 
+-- name: mark_joins
+-- Which merges and re-labels of visits were refused, and why.
+UPDATE admissions.visit_join j SET refused = n.refused
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS n (event_id, retired_id, refused)
+WHERE j.event_id = n.event_id AND j.retired_id = n.retired_id AND j.refused IS DISTINCT FROM n.refused;
+
 -- name: ever_told
 -- Most hospitals never join visits nor move accounts: then nobody looks for it.
 SELECT EXISTS (SELECT FROM admissions.visit_join) AS joins, EXISTS (SELECT FROM admissions.account_move) AS moves;
@@ -258,9 +264,11 @@ FROM unnest($1::uuid[], $2::text[]) AS n (event_id, refused)
 WHERE m.event_id = n.event_id AND m.refused IS DISTINCT FROM n.refused;
 
 -- name: count_refused_merges
--- How many merges changed nothing and wait for a person, by reason.
-SELECT refused AS word, count(*) AS count FROM admissions.merge
-WHERE refused <> 'undone' AND undone_at IS NULL GROUP BY refused;
+-- How many merges of patients and of visits changed nothing and wait for a person, by reason.
+SELECT refused AS word, count(*) AS count FROM (
+    SELECT refused FROM admissions.merge WHERE refused <> 'undone' AND undone_at IS NULL
+    UNION ALL SELECT refused FROM admissions.visit_join WHERE refused IS NOT NULL
+) waiting GROUP BY refused;
 
 -- name: insert_rejections
 -- Keep what was refused; a record read twice is refused once.

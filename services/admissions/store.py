@@ -183,6 +183,13 @@ async def insert_joins(db: Db, joins: Sequence[tuple[UUID, Join, UUID, UUID]]) -
     )
 
 
+async def mark_joins(db: Db, joins: Sequence[tuple[UUID, UUID, str | None]]) -> None:
+    """Note which merges and re-labels of visits were refused: (event, retired, why); None where one stands."""
+    await db.execute(
+        SQL["mark_joins"], [one[0] for one in joins], [one[1] for one in joins], [one[2] for one in joins]
+    )
+
+
 async def ever_told(db: Db) -> tuple[bool, bool]:
     """Whether any two visit numbers ever became one, and whether any account was ever moved."""
     row = await db.fetchrow(SQL["ever_told"])

@@ -214,6 +214,35 @@ async def test_refused_merges_are_counted(service: Service) -> None:
     assert await whose(service) == {"V1": "70001", "V2": "70001"}
 
 
+async def test_refused_merges_of_visits_are_counted_and_listed(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given a visit merged into another, the same backwards, and one into itself; then the two that joined nothing are counted by
+    reason and listed, and whatever order they come in, the same two.
+    """
+    from baton.merges import show
+
+    there = of_visits("V1", "V2", control="5", at="202601130800")
+    back = of_visits("V2", "V1", control="6", at="202601130830")
+    itself = of_visits("V1", "V1", control="7", at="202601130900")
+    await feed(service, A01, OTHER, itself, back, there)
+    nothing = {"already_retired": 0.0, "identifier_in_use": 0.0}
+    assert await refused(service) == {"merge_cycle": 1.0, "merge_into_itself": 1.0} | nothing
+
+    await show(None, "refused", 50, show_patient=False, by="ann", as_json=False)
+    said = capsys.readouterr().out
+    assert said.count("visit merged  refused") == 2
+    assert "V1" not in said
+    await show(None, "standing", 50, show_patient=True, by="ann", as_json=False)
+    assert "V1 HOSPA -> V2 HOSPA" in capsys.readouterr().out
+
+
+def of_visits(retired: str, surviving: str, *, control: str, at: str) -> bytes:
+    """An A42: the number in MRG-5 becomes that of PV1-19."""
+    told = adt("A42", control=control, at=at, mrn="70001", visit=surviving)
+    return told + f"MRG|||||{retired}^^^HOSPA^VN\r".encode()
+
+
 async def refused(service: Service) -> dict[str, float | None]:
     await Count(REFUSED, SQL["count_refused_merges"], REASONS).once(service)
     value = service.registry.collector.get_sample_value

@@ -80,12 +80,7 @@ def joins(event: AdtEvent) -> tuple[Join, ...]:
 
 def groups(facts: Sequence[Join], events: Mapping[VisitKey, Sequence[AdtEvent]]) -> tuple[Group, ...]:
     """Fold the numbers of a closed set into the visits they mean, from all statements and all their events."""
-    accounts = {key for key in events if _known_by_account(events[key])}
-    valid = [
-        fact
-        for fact in facts
-        if not fact.account or (fact.retired in accounts and fact.surviving in accounts)
-    ]
+    valid = _concerning(facts, events)
     heads, refused = joined(valid)
     void = {id(fact) for fact, _ in refused}
     renamed: dict[VisitKey, VisitKey] = {}
@@ -107,6 +102,20 @@ def groups(facts: Sequence[Join], events: Mapping[VisitKey, Sequence[AdtEvent]])
         members = sorted(key for key, head in heads.items() if head == named)
         found.append(Group(named, owner, {key: named if key == owner else key for key in members}))
     return tuple(found)
+
+
+def refusals(facts: Sequence[Join], events: Mapping[VisitKey, Sequence[AdtEvent]]) -> dict[Join, str]:
+    """The statements on a closed set of numbers that join nothing and wait for a person, each with the reason."""
+    return dict(joined(_concerning(facts, events))[1])
+
+
+def _concerning(facts: Sequence[Join], events: Mapping[VisitKey, Sequence[AdtEvent]]) -> list[Join]:
+    accounts = {key for key in events if _known_by_account(events[key])}
+    return [
+        fact
+        for fact in facts
+        if not fact.account or (fact.retired in accounts and fact.surviving in accounts)
+    ]
 
 
 def _known_by_account(events: Sequence[AdtEvent]) -> bool:
