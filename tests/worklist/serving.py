@@ -67,6 +67,8 @@ class Worklist:
         """An empty hospital again; sessions stay."""
         tables = ("visit", "patient", "word", "episode", "deadline", "alert", "action", "lease")
         self.do(self.pool.execute("; ".join(f"DELETE FROM worklist.{table}" for table in tables)))
+        # The words of the filters are remembered for some seconds: those of the test before.
+        self.app.state.desk.memory.choices = None
 
     async def _with(self, work: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
         async with self.pool.acquire() as db:
