@@ -58,7 +58,7 @@ class Transitions:
 
     def on_visits(self, events: Iterable[EncounterEvent], now: datetime) -> None:
         """Take over visits that changed, and plan anew whom they belong to or belonged to."""
-        stays = [stay_of(event) for event in events if not event.test]
+        stays = [stay_of(event, self._rules.facilities) for event in events if not event.test]
         if not stays:
             return
         patients: dict[UUID, None] = {}

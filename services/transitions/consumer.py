@@ -157,7 +157,7 @@ class Doors:
             await store.lock_patients(db, moved_from)
         if not newer:
             return
-        stays = [(stay_of(event), event.test) for event in newer]
+        stays = [(stay_of(event, self.rules.facilities), event.test) for event in newer]
         await store.upsert_visits(db, stays)
         numbers = {event.visit.number for event in newer if event.visit.number}
         went_on = [

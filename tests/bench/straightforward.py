@@ -383,7 +383,7 @@ class Transitions:
             known = (await store.visit_revisions(db, [event.visit_id])).get(event.visit_id)
             if known and known[0] >= event.revision:
                 return
-            await store.upsert_visits(db, [(stay_of(event), event.test)])
+            await store.upsert_visits(db, [(stay_of(event, self._rules.facilities), event.test)])
             concerned = sorted({patient_id, known[1]} if known else {patient_id})
             now = datetime.now(UTC)
             await replan(

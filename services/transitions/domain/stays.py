@@ -5,12 +5,17 @@ from datetime import date, datetime
 from uuid import UUID
 
 from schemas.encounters import EncounterEvent, Visit
+from schemas.reference.facilities import Facilities
 from services.transitions.domain.model import Diagnosis, Move, News, Stay
 
 
-def stay_of(event: EncounterEvent) -> Stay:
-    """Take from the whole visit what the plan reads; names, numbers to call and the like stay behind."""
+def stay_of(event: EncounterEvent, facilities: Facilities) -> Stay:
+    """Take from the whole visit what the plan reads; names, numbers to call and the like stay behind.
+
+    An age is that on the day of discharge, on the facility's calendar.
+    """
     visit, patient = event.visit, event.patient
+    left = visit.discharged_at and visit.discharged_at.astimezone(facilities.zone_of(visit.facility))
     disposition, death = visit.disposition, patient.death
     return Stay(
         visit_id=event.visit_id,
@@ -62,12 +67,8 @@ def stay_of(event: EncounterEvent) -> Stay:
         language=patient.language,
         death_at=death.at if death else None,
         death_learned_at=death.learned_at if death else None,
-        age=_age(patient.birth_date, visit.discharged_at),
-        age_in_year=(
-            visit.discharged_at.year - patient.birth_date.year
-            if patient.birth_date and visit.discharged_at
-            else None
-        ),
+        age=_age(patient.birth_date, left),
+        age_in_year=left.year - patient.birth_date.year if patient.birth_date and left else None,
         part2=visit.security_label is not None,
         aliases=tuple(one.id for one in patient.identifiers if one.id != patient.number),
     )
