@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TypeGuard
-
-from pydantic import ValidationError
 
 from schemas.alerts import AlertStatus
 from schemas.transitions import (
@@ -19,6 +18,7 @@ from services.chassis import clock, metrics
 from services.chassis.kafka import Record
 from services.chassis.logs import get_logger
 from services.chassis.postgres import Db, transaction
+from services.chassis.reading import newest
 from services.chassis.service import Service
 from services.notifications import book, store
 from services.notifications.contacts import Contacts
@@ -88,23 +88,8 @@ def announce(service: Service, changes: Iterable[Alert]) -> None:
 
 
 def read(registry: metrics.Registry, records: Iterable[Record]) -> dict[str, Event]:
-    """The newest event of each subject; types of a newer producer are not ours to know."""
-    newest: dict[str, Event] = {}
-    for record in records:
-        model = _TYPES.get(record.header("ce_type"))
-        if model is None or record.value is None:
-            continue
-        try:
-            event = model.model_validate_json(record.value)
-        except ValidationError as error:
-            places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-            _pass_by(registry, record, places[:5])
-            continue
-        subject = _subject(event)
-        known = newest.get(subject)
-        if known is None or event.revision > known.revision:
-            newest[subject] = event
-    return newest
+    """The newest event of each subject."""
+    return newest(records, _TYPES, _subject, partial(_pass_by, registry))
 
 
 def _pass_by(registry: metrics.Registry, record: Record, places: list[str]) -> None:

@@ -17,6 +17,7 @@ from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
 from services.chassis.logs import get_logger
 from services.chassis.postgres import Db, Pool, transaction
+from services.chassis.reading import places_of
 from services.chassis.service import Service
 from services.transitions import store
 from services.transitions.domain.actions import Read, Refusal
@@ -116,8 +117,7 @@ class Doors:
                     continue
                 event = EncounterEvent.model_validate_json(record.value)
             except ValidationError as error:
-                places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-                self._pass_by(service, record, places[:5])
+                self._pass_by(service, record, places_of(error))
                 continue
             known = visits.get(event.visit_id)
             if known is None or event.revision > known.revision:

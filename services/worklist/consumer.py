@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from services.chassis.arrivals import arrived
 from services.chassis.kafka import Record
 from services.chassis.logs import get_logger
 from services.chassis.postgres import Db, transaction
+from services.chassis.reading import newest
 from services.chassis.service import Service
 from services.worklist import changes, store
 from services.worklist.changes import Touched
@@ -85,23 +87,8 @@ class Door:
 
 
 def read(registry: metrics.Registry, records: Iterable[Record]) -> dict[Subject, Event]:
-    """The newest event of each subject; types of a newer producer are not ours to know."""
-    newest: dict[Subject, Event] = {}
-    for record in records:
-        model = _MODELS.get(record.header("ce_type"))
-        if model is None or record.value is None:
-            continue
-        try:
-            event = model.model_validate_json(record.value)
-        except ValidationError as error:
-            places = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
-            _pass_by(registry, record, places[:5])
-            continue
-        subject = _subject(event)
-        known = newest.get(subject)
-        if known is None or event.revision > known.revision:
-            newest[subject] = event
-    return newest
+    """The newest event of each subject."""
+    return newest(records, _MODELS, _subject, partial(_pass_by, registry))
 
 
 def _subject(event: Event) -> Subject:
