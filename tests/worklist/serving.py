@@ -90,7 +90,8 @@ def serving(dsn: str, folder: Path, **settings: Any) -> Iterator[Worklist]:
         kafka_bootstrap_servers="localhost:9",
         config_dir=folder,
         http_port=0,
-        **settings,
+        # What is slow here is the machine, with other tests beside.
+        **{"worklist_answer_within": 15, **settings},
     )
     service = build(said)
     app = service.routes[0].app  # type: ignore[attr-defined]

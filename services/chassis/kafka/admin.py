@@ -28,6 +28,8 @@ Offsets = dict[tuple[str, int], int]
 REQUEST_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 1.0
 RETRY = 0.1
+KNOWN_WITHIN = 5.0
+LOOK_AGAIN = 0.02
 # As many copies as Kafka's own topics usually have, where there are as many brokers.
 REPLICAS = 3
 
@@ -199,6 +201,12 @@ class Admin:
         for name, code, *_ in response.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise TopicError(f"The topic {name} could not be created: {for_code(code).__name__}.")
+        # The controller has made them; it takes the brokers a moment to know. Whoever sends waits for them in any case.
+        made = [spec.name for spec in missing]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(KNOWN_WITHIN):
+                while len(await self.partitions(made)) < len(made):  # noqa: ASYNC110  (Kafka tells nobody)
+                    await asyncio.sleep(LOOK_AGAIN)
 
     def _new_topic(self, spec: TopicSpec, replicas: int) -> NewTopic:
         said = config(compacted=spec.compacted, retention_ms=spec.retention_ms, max_bytes=spec.max_bytes)
