@@ -62,7 +62,7 @@ class Transitions:
         if not stays:
             return
         patients: dict[UUID, None] = {}
-        before = {one: known.learned_at for stay in stays if (known := self.stays.get(one := stay.visit_id))}
+        before = {one: known for stay in stays if (known := self.stays.get(one := stay.visit_id))}
         news = news_of(stays, before)
         for stay in stays:
             known = self.stays.get(stay.visit_id)

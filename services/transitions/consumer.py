@@ -158,6 +158,9 @@ class Doors:
         if not newer:
             return
         stays = [(stay_of(event, self.rules.facilities), event.test) for event in newer]
+        before = (
+            await store.known_stays(db, known.keys() & {event.visit_id for event in newer}) if known else {}
+        )
         await store.upsert_visits(db, stays)
         numbers = {event.visit.number for event in newer if event.visit.number}
         went_on = [
@@ -175,7 +178,6 @@ class Doors:
                 concerned.add(known[event.visit_id][1])
             for patient_id in concerned:
                 arrivals[patient_id] = max(arrivals.get(patient_id, event.learned_at), event.learned_at)
-        before = {visit_id: row[3] for visit_id, row in known.items()}
         await self._plan(db, arrivals, news_of([stay for stay, _ in stays], before))
 
     async def check(self) -> str | None:

@@ -1,6 +1,10 @@
 -- name: visit_revisions
--- What is known of these visits: the newest revision applied and its arrival, the patient and the visit number it belonged to.
-SELECT visit_id, revision, patient_id, root_id, learned_at FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+-- What is known of these visits: the newest revision applied, the patient and the visit number it belonged to.
+SELECT visit_id, revision, patient_id, root_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+
+-- name: known_stays
+-- These visits as they are known so far.
+SELECT visit_id, document FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
 
 -- name: ensure_patients
 -- Make the lock rows of patients never seen.

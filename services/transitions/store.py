@@ -93,15 +93,16 @@ class Holding:
     answers: dict[str, tuple[AnswerRow, UUID | None]] = field(default_factory=dict)
 
 
-async def visit_revisions(
-    db: Db, visits: Iterable[UUID]
-) -> dict[UUID, tuple[int, UUID, UUID, datetime | None]]:
-    """(revision, patient, visit number, arrival of the newest word) of the visits already known."""
+async def visit_revisions(db: Db, visits: Iterable[UUID]) -> dict[UUID, tuple[int, UUID, UUID]]:
+    """(revision, patient, visit number) of the visits already known."""
     rows = await db.fetch(SQL["visit_revisions"], list(visits))
-    return {
-        row["visit_id"]: (row["revision"], row["patient_id"], row["root_id"], row["learned_at"])
-        for row in rows
-    }
+    return {row["visit_id"]: (row["revision"], row["patient_id"], row["root_id"]) for row in rows}
+
+
+async def known_stays(db: Db, visits: Iterable[UUID]) -> dict[UUID, Stay]:
+    """The visits as they are known so far."""
+    rows = await db.fetch(SQL["known_stays"], list(visits))
+    return {row["visit_id"]: _stay.decode(row["document"]) for row in rows}
 
 
 async def follow_actions(db: Db, went_on: Sequence[tuple[UUID, UUID, str]]) -> None:

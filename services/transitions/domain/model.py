@@ -93,11 +93,13 @@ class Stay(Struct, frozen=True, gc=False, omit_defaults=True):
 class News(Struct, frozen=True, gc=False):
     """What a batch tells of: the visits whose start or end is in it, and when the newest word of each had come before.
 
-    A visit never heard of is `told` and not in `before`.
+    A visit never heard of is `told` and not in `before`. `fresh` are the arrivals of what is told of a visit for the first time,
+    though a newer word of it was read before: Kafka's partitions are read side by side.
     """
 
     told: frozenset[UUID] = frozenset()
     before: Mapping[UUID, datetime] = {}
+    fresh: Mapping[UUID, frozenset[datetime]] = {}
 
 
 NO_NEWS = News()

@@ -192,6 +192,8 @@ def _in_hindsight(planned: PlannedEpisode, moment: Moment) -> PlannedEpisode:
     before = moment.news.before.get(planned.visit_id)
     if before is None or planned.learned_at > before or planned.opens_at:
         return planned
+    if planned.learned_at in moment.news.fresh.get(planned.visit_id, ()):
+        return planned
     deadlines = tuple(
         replace(deadline, learned_at=max(deadline.learned_at, moment.arrival))
         for deadline in planned.deadlines

@@ -74,16 +74,30 @@ def stay_of(event: EncounterEvent, facilities: Facilities) -> Stay:
     )
 
 
-def news_of(stays: Sequence[Stay], before: Mapping[UUID, datetime | None]) -> News:
-    """What these stays tell to whoever knew of them what had arrived by `before`."""
-    known = {stay.visit_id: at for stay in stays if (at := before.get(stay.visit_id))}
+def news_of(stays: Sequence[Stay], before: Mapping[UUID, Stay]) -> News:
+    """What these stays tell to whoever knew those `before`."""
+    known = {stay.visit_id: before[stay.visit_id].learned_at for stay in stays if stay.visit_id in before}
     told = (
         stay.visit_id
         for stay in stays
         if stay.visit_id not in known
         or any(at and at > known[stay.visit_id] for at in (stay.admit_learned_at, stay.discharge_learned_at))
     )
-    return News(frozenset(told), known)
+    fresh = {
+        stay.visit_id: arrivals
+        for stay in stays
+        if (was := before.get(stay.visit_id)) is not None
+        # A stay of another class shows moves that it had, and that were no handoffs, for the first time.
+        and (was.inpatient, was.care_class) == (stay.inpatient, stay.care_class)
+        and (arrivals := _arrivals(stay) - _arrivals(was))
+    }
+    return News(frozenset(told), known, fresh)
+
+
+def _arrivals(stay: Stay) -> frozenset[datetime]:
+    """When each fact that opens a case arrived."""
+    facts = (stay.admit_learned_at, stay.discharge_learned_at, stay.disposition_learned_at)
+    return frozenset((*(move.learned_at for move in stay.moves), *(at for at in facts if at)))
 
 
 def _age(born: date | None, at: datetime | None) -> int | None:

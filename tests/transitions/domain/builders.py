@@ -220,7 +220,7 @@ class Story:
         now = ny(at) if isinstance(at, str) else at
         self._run(now, inclusive=False)
         stays = [fact for fact in facts if isinstance(fact, Stay)]
-        news = news_of(stays, {name: stay.learned_at for name, stay in self.stays.items()})
+        news = news_of(stays, self.stays)
         self.stays |= {stay.visit_id: stay for stay in stays}
         self.deeds |= {fact.action_id: fact for fact in facts if isinstance(fact, Deed)}
         return self._learns(now, news)

@@ -269,6 +269,23 @@ def test_a_move_that_a_late_admission_makes_a_handoff_is_known_late() -> None:
     assert handoff.learned_at == ny("2026-01-06 14:00")
 
 
+def test_a_move_that_is_read_behind_a_later_word_is_known_since_it_arrived() -> None:
+    """Given an inpatient whose update of noon was read, when only then his move of ten is, which had arrived at ten on another
+    partition, then the handoff nobody acknowledged is a page.
+    """
+    before = a_stay(admitted="2026-01-06 07:00", learned_at=ny("2026-01-06 12:00"))
+    after = replace(before, moves=(a_move("2026-01-06 10:00"),), revision=2)
+    handoff = Story().hears("2026-01-06 12:00", before, after).deadline("handoff_ack_unit")
+    assert (handoff.status, handoff.late_known) == ("missed", False)
+    handoff = (
+        Story()
+        .hears("2026-01-06 12:00", before)
+        .hears("2026-01-06 12:00", after)
+        .deadline("handoff_ack_unit")
+    )
+    assert (handoff.status, handoff.late_known) == ("missed", False)
+
+
 def test_a_discharge_that_a_late_admission_makes_one_is_known_late() -> None:
     """Given an emergency visit that went home on Friday, when an A06 is entered on Tuesday, then the call is work, no page."""
     before = an_emergency_visit("V1", arrived="2026-01-09 07:00", discharged="2026-01-09 15:00")
