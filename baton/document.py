@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
-from schemas.base import iso
 from services.transitions.domain.risk.model import Lace, Programme
 
 
-class VisitRow(Struct, frozen=True, gc=False):
+class VisitRow(Struct, frozen=True, gc=False, rename={"patient_class": "class"}):
     """A visit as it stands, under the surviving patient's number."""
 
     number: str
@@ -81,55 +80,31 @@ def build(
 ) -> dict[str, Any]:
     """Give the document of contract.md section 5, its lists in one order whatever the order of the rows."""
     return {
-        "visits": _sorted(map(_visit, visits), "facility", "number", "generation"),
+        "visits": _sorted(map(to_builtins, visits), "facility", "number", "generation"),
         "episodes": _sorted(
             map(_episode, episodes), "opened_at", "facility", "visit", "kind", "status", "closed_at"
         ),
-        "readmissions": _sorted(map(_plain, readmissions), "index_visit", "visit", "verdict"),
+        "readmissions": _sorted(map(to_builtins, readmissions), "index_visit", "visit", "verdict"),
         "alerts": _sorted(
-            map(_plain, alerts), "raised_at", "visit", "kind", "index_visit", "status", "ended_at"
+            map(to_builtins, alerts), "raised_at", "visit", "kind", "index_visit", "status", "ended_at"
         ),
-        "rejected": _sorted(map(_plain, rejected), "at", "code"),
+        "rejected": _sorted(map(to_builtins, rejected), "at", "code"),
     }
-
-
-def _visit(row: VisitRow) -> dict[str, Any]:
-    said = _plain(row)
-    said["class"] = said.pop("patient_class")
-    names = (
-        "number",
-        "facility",
-        "generation",
-        "patient_id",
-        "state",
-        "class",
-        "admitted_at",
-        "discharged_at",
-        "disposition",
-    )
-    return {name: said[name] for name in names}
 
 
 def _episode(row: EpisodeRow) -> dict[str, Any]:
-    said = _plain(row)
-    deadlines = _sorted(map(_plain, said.pop("deadlines")), "due_at", "kind")
-    told = {
-        "programme": None if row.programme is None else _told(row.programme, "decision", "reasons"),
-        "lace": None
-        if row.lace is None
-        else _told(row.lace, "l", "a", "c", "e", "total", "band", "provisional"),
-    }
-    return said | told | {"deadlines": deadlines}
+    said: dict[str, Any] = to_builtins(row)
+    if row.programme is not None:
+        said["programme"] = _told(row.programme, "decision", "reasons")
+    if row.lace is not None:
+        said["lace"] = _told(row.lace, "l", "a", "c", "e", "total", "band", "provisional")
+    deadlines = said.pop("deadlines")
+    return said | {"deadlines": _sorted(deadlines, "due_at", "kind")}
 
 
 def _told(value: Struct, *names: str) -> dict[str, Any]:
     said = {name: getattr(value, name) for name in names}
     return {name: list(each) if isinstance(each, tuple) else each for name, each in said.items()}
-
-
-def _plain(row: Struct) -> dict[str, Any]:
-    values = ((name, getattr(row, name)) for name in row.__struct_fields__)
-    return {name: iso(value) if isinstance(value, datetime) else value for name, value in values}
 
 
 def _sorted(rows: Iterable[dict[str, Any]], *by: str) -> list[dict[str, Any]]:
