@@ -78,4 +78,7 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was:
+            # Whatever stays is old by now, and is not looked through at once.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
