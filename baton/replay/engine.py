@@ -28,12 +28,12 @@ class Engine:
     def run(self, lines: Sequence[Line], until: datetime) -> None:
         """Walk through lines sorted by instant. Lines after `until` do not happen; a timer due at it does."""
         position, end = 0, len(lines)
+        clocks = [timers for one in self.all for timers in (one.transitions.timers, one.notifications.timers)]
         while True:
-            coming = [at for one in self.all for at in one.timers()]
+            coming = [at for timers in clocks if (at := timers.next()) is not None]
             if position < end:
                 coming.append(lines[position].at)
-            now = min((at for at in coming if at is not None), default=None)
-            if now is None or now > until:
+            if not coming or (now := min(coming)) > until:
                 return
             start = position
             while position < end and lines[position].at == now:
@@ -47,10 +47,6 @@ class Engine:
         for one in self.all:
             one.follow(events, actions, now)
 
-    def timers(self) -> tuple[datetime | None, datetime | None]:
-        """The next instants at which time alone does something."""
-        return self.transitions.next_timer(), self.notifications.next_timer()
-
     def follow(self, events: Sequence[EncounterEvent], actions: Sequence[bytes], now: datetime) -> None:
         """Plan and tell what came of visits that changed, then of actions, then of timers, at one instant."""
         if events:
@@ -60,16 +56,14 @@ class Engine:
             self.transitions.on_actions(actions, now)
             self._tell(now)
         # Planning may arm what is due at this very instant.
-        while self._due(self.transitions.next_timer(), now):
+        while self.transitions.timers.due(now):
             patients = self.transitions.fire(now)
             self._tell(now)
-            self.transitions.replan(patients, now)
-            self._tell(now)
-        if self._due(self.notifications.next_timer(), now):
+            if patients:
+                self.transitions.replan(patients, now)
+                self._tell(now)
+        if self.notifications.timers.due(now):
             self.notifications.raise_held(now)
-
-    def _due(self, at: datetime | None, now: datetime) -> bool:
-        return at is not None and at <= now
 
     def _tell(self, now: datetime) -> None:
         self.notifications.on_events(pass_on(self.transitions, self.notifications), now)

@@ -25,10 +25,7 @@ class Notifications:
         self._lists: defaultdict[List, set[str]] = defaultdict(set)
         self._acknowledged: dict[str, datetime | None] = {}
         self._runs: dict[str, Alert] = {}
-        self._timers: Timers[str] = Timers()
-
-    def next_timer(self) -> datetime | None:
-        return self._timers.next()
+        self.timers: Timers[str] = Timers()
 
     def alerts(self) -> list[Alert]:
         """Every alert that was ever raised."""
@@ -57,7 +54,7 @@ class Notifications:
     def raise_held(self, now: datetime) -> None:
         """Raise what waited for its instant."""
         lists: dict[List, datetime | None] = {}
-        for subject, _ in self._timers.claim(now):
+        for subject, _ in self.timers.claim(now):
             held = [row for row in self._alerts.get(subject, {}).values() if row.raise_at is not None]
             self._write(subject, alerts.raise_held(held, now))
             item = self._late.get(subject)
@@ -74,7 +71,7 @@ class Notifications:
             else:
                 rows[change.alert_id] = change
                 if change.raise_at is not None:
-                    self._timers.arm(subject, 0, change.raise_at)
+                    self.timers.arm(subject, 0, change.raise_at)
         return rows
 
     def _keep_late(
@@ -102,7 +99,7 @@ class Notifications:
             self._drop_late(subject)
             self._late[subject] = item
             self._lists[item.team, item.live].add(subject)
-            self._timers.arm(subject, 1, item.since)
+            self.timers.arm(subject, 1, item.since)
 
     def _drop_late(self, subject: str) -> None:
         stood = self._late.pop(subject, None)

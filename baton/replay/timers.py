@@ -1,4 +1,4 @@
-"""Armed timers in a heap; one that was moved or taken away is passed over when its old instant comes."""
+"""Armed timers in a heap, each under a number; what was moved or taken away is passed over at its old instant."""
 
 from collections.abc import Hashable, Iterator
 from datetime import datetime
@@ -12,31 +12,44 @@ class Timers(Generic[Subject]):
     """For each subject any number of timers, told apart by `n`."""
 
     def __init__(self) -> None:
-        self._armed: dict[Subject, dict[int, datetime]] = {}
+        self._armed: dict[Subject, dict[int, int]] = {}
+        self._standing: set[int] = set()
         self._heap: list[tuple[datetime, int, int, Subject]] = []
         self._count = 0
 
     def disarm(self, subject: Subject) -> None:
-        self._armed.pop(subject, None)
+        if (armed := self._armed.pop(subject, None)) is not None:
+            self._standing.difference_update(armed.values())
 
     def arm(self, subject: Subject, n: int, at: datetime) -> None:
-        self._armed.setdefault(subject, {})[n] = at
         self._count += 1
+        armed = self._armed.setdefault(subject, {})
+        self._standing.discard(armed.get(n, 0))
+        armed[n] = self._count
+        self._standing.add(self._count)
         heappush(self._heap, (at, self._count, n, subject))
 
     def next(self) -> datetime | None:
         """The next instant at which something happens by itself."""
         heap = self._heap
         while heap:
-            at, _, n, subject = heap[0]
-            if self._armed.get(subject, {}).get(n) == at:
-                return at
+            if heap[0][1] in self._standing:
+                return heap[0][0]
             heappop(heap)
         return None
 
+    def due(self, now: datetime) -> bool:
+        """Whether something happens by itself by now."""
+        if not self._heap or self._heap[0][0] > now:
+            return False
+        at = self.next()
+        return at is not None and at <= now
+
     def claim(self, now: datetime) -> Iterator[tuple[Subject, int]]:
         """Take what is due by now, earliest first; what is armed meanwhile for then or before comes as well."""
-        while (at := self.next()) is not None and at <= now:
-            _, _, n, subject = heappop(self._heap)
-            del self._armed[subject][n]
-            yield subject, n
+        heap, standing = self._heap, self._standing
+        while heap and heap[0][0] <= now:
+            _, number, n, subject = heappop(heap)
+            if number in standing:
+                standing.remove(number)
+                yield subject, n

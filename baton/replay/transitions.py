@@ -36,7 +36,7 @@ class Transitions:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._actions = Actions(rules.read)
-        self._timers: Timers[UUID] = Timers()
+        self.timers: Timers[UUID] = Timers()
         self._visits_of: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
         self._visits_of_root: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
         self._episodes_of: defaultdict[UUID, dict[str, EpisodeRow]] = defaultdict(dict)
@@ -111,13 +111,10 @@ class Transitions:
 
     # --- what time does ---------------------------------------------------------------------------------------
 
-    def next_timer(self) -> datetime | None:
-        return self._timers.next()
-
     def fire(self, now: datetime) -> list[UUID]:
         """Let what is due by now fall due; gives the patients whose plan changes by itself by now."""
         patients = []
-        for subject, n in self._timers.claim(now):
+        for subject, n in self.timers.claim(now):
             if n == REPLAN:
                 patients.append(subject)
                 continue
@@ -182,6 +179,6 @@ class Transitions:
         }
         self.readmissions |= difference.readmissions
         for subject in difference.rearmed:
-            self._timers.disarm(subject)
+            self.timers.disarm(subject)
         for subject, n, at in difference.timers:
-            self._timers.arm(subject, n, at)
+            self.timers.arm(subject, n, at)
