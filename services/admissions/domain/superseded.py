@@ -9,8 +9,10 @@ from typing import Generic, TypeVar
 
 from msgspec import UNSET, Struct, structs
 
+from services.admissions.domain.cancels import discharge_time
 from services.admissions.domain.model import AdtEvent, Demographics, Place
 from services.admissions.domain.order import record_key
+from services.admissions.domain.states import ADMITS, PLANS
 
 Who = TypeVar("Who")
 
@@ -21,8 +23,12 @@ _OVERWRITTEN = ("admission_type", "admit_source", "attending", "expected_return_
 _TELLS_APART = frozenset(
     {"event_id", "control_id", "fingerprint", "sequence"}
     | {"occurred_at", "recorded_at", "created_at", "received_at", "stated_at"}
+    | {"trigger", "type", "prior_location", "person", "identifiers", "enterprise"}
 )
-"""What tells an event from another that says the same."""
+"""What tells an event from an update that says the same of the visit, and what of an update is not folded."""
+
+_ONWARD = ADMITS | PLANS | {"A02", "A03", "A08"}
+"""Events that take nothing back."""
 
 _content = attrgetter(*(name for name in AdtEvent.__struct_fields__ if name not in _TELLS_APART))
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -91,32 +97,59 @@ def _all_follow(known: Essence[Who], told: Iterable[tuple[Who, AdtEvent]]) -> bo
 
 def _plain(event: AdtEvent) -> bool:
     """An update that happened when it was recorded: it stands at one place in every order."""
-    return (
-        event.trigger == "A08"
-        and event.occurred_at == event.recorded_at
-        and event.stated_at in (None, event.recorded_at)
-    )
+    return event.trigger == "A08" and _at_once(event)
+
+
+def _at_once(event: AdtEvent) -> bool:
+    return event.occurred_at == event.recorded_at and event.stated_at in (None, event.recorded_at)
 
 
 def last_word(events: Sequence[AdtEvent]) -> AdtEvent | None:
-    """The update that is the last of these events in every order; None where there is none."""
+    """The last of these events in every order, if an update may say it again; None where there is none."""
     last = max(events, key=record_key)
-    if not _plain(last):
+    if not _at_once(last) or (last.trigger != "A08" and not _repeatable(last, events)):
         return None
-    later = any(
-        event.occurred_at > last.occurred_at or event.received_at > last.received_at for event in events
+    # What acts on single codes may leave them in another order the second time.
+    if any(entry.action is not None for entry in last.diagnoses):
+        return None
+    return None if any(_later(event, last) for event in events) else last
+
+
+def _repeatable(last: AdtEvent, events: Sequence[AdtEvent]) -> bool:
+    """Whether an update with the same words as this last event, which is none, says no more than the event.
+
+    It may where nothing is ever taken back. It discharges by its PV1-45 and deletes by its nulls, unlike what
+    is no discharge; and it is no admission, which after a discharge is judged by rules of its own.
+    """
+    if last.trigger in PLANS or any(
+        event.trigger not in _ONWARD or event.discharge_at is None for event in events
+    ):
+        return False
+    if last.trigger == "A03":
+        return True
+    if last.discharge_at is not UNSET or last.disposition is None:
+        return False
+    return last.trigger == "A02" or not any(discharge_time(event) for event in events)
+
+
+def _later(event: AdtEvent, last: AdtEvent) -> bool:
+    """Whether something of the event happens, or it arrived, after the one recorded last."""
+    at = last.occurred_at
+    return (
+        event.occurred_at > at
+        or event.received_at > last.received_at
+        or (event.stated_at is not None and event.stated_at > at)
+        or (isinstance(event.admit_at, datetime) and event.admit_at > at)
     )
-    return None if later else last
 
 
 def repeats(event: AdtEvent, last: AdtEvent) -> bool:
-    """Whether a new event only says again what the last word of its visit says: then no visit changes by it."""
+    """Whether a new update only says again what the last word of its visit says: then no visit changes by it."""
     return (
         _plain(event)
-        and _content(event) == _content(last)
-        and record_key(event) > record_key(last)
-        and event.occurred_at >= last.occurred_at
+        and event.recorded_at > last.recorded_at
         and event.received_at > last.received_at
+        and _content(event) == _content(last)
     )
 
 

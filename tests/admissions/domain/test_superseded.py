@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.fold import fold
 from services.admissions.domain.joins import reported_by
-from services.admissions.domain.model import AdtEvent, PatientKey
+from services.admissions.domain.model import AdtEvent, DiagnosisEntry, PatientKey
 from services.admissions.domain.sources import sources
 from services.admissions.domain.superseded import Essence, essence, extended, last_word, repeats
-from tests.admissions.domain.builders import M1, M2, PROFILE, an_event, on
+from tests.admissions.domain.builders import M1, M2, PROFILE, VISIT, an_event, on, said
 from tests.admissions.domain.histories import INSTANTS, LONG, histories
 
 Told = tuple[PatientKey | None, AdtEvent]
@@ -239,10 +239,35 @@ def again(event: AdtEvent, n: int = 1, **changes: object) -> AdtEvent:
     )
 
 
+def echo_of(event: AdtEvent, n: int = 1, **changes: Any) -> AdtEvent:
+    """An update that says the same n minutes later."""
+    return again(event, n, **({"trigger": "A08", "type": "updated", "prior_location": UNSET} | changes))
+
+
 def test_a_word_repeated() -> None:
     """Given an update that is the last word; then the same said later only repeats it."""
     assert last_word([A01, LAST]) is LAST
     assert repeats(again(LAST), LAST)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [A01],
+        [an_event("A04", "05 08:30", pv1_2="E"), an_event("A06", "06 08:00", pv1_3="4W")],
+        [A01, an_event("A02", "06 08:00", pv1_3="ICU", pv1_6="4W")],
+        [A01, an_event("A03", "09 15:00", pv1_36="01")],
+        [A01, an_event("A03", "09 15:00", pv1_45=UNSET)],
+    ],
+    ids=["admitted", "converted", "moved", "discharged", "discharged without PV1-45"],
+)
+def test_another_event_repeated_by_an_update(events: list[AdtEvent]) -> None:
+    """Given an admission, move or discharge that is the last word; then an update with the same words repeats it."""
+    last = events[-1]
+    assert last_word(events) is last
+    assert repeats(echo_of(last), last)
+    assert repeats(echo_of(last, person=said(sex="F")), last)
+    assert fold([*events, echo_of(last)], PROFILE) == fold(events, PROFILE)
 
 
 @pytest.mark.parametrize(
@@ -251,11 +276,27 @@ def test_a_word_repeated() -> None:
         again(LAST, attending="BOB"),
         again(LAST, trigger="A02"),
         again(LAST, patient=None),
+        again(LAST, account=VISIT),
         structs.replace(again(LAST), occurred_at=on("05 12:00")),
+        structs.replace(
+            again(LAST),
+            control_id=LAST.control_id,
+            recorded_at=LAST.recorded_at,
+            occurred_at=LAST.occurred_at,
+        ),
         structs.replace(again(LAST), received_at=on("05 12:00")),
         structs.replace(again(LAST), recorded_at=on("05 12:00"), occurred_at=on("05 12:00")),
     ],
-    ids=["another word", "another kind", "another patient", "another time", "known before", "older"],
+    ids=[
+        "another word",
+        "another kind",
+        "another patient",
+        "another account",
+        "another time",
+        "at once",
+        "known before",
+        "older",
+    ],
 )
 def test_what_repeats_nothing(event: AdtEvent) -> None:
     """Given anything else; then the visit is folded again."""
@@ -265,32 +306,71 @@ def test_what_repeats_nothing(event: AdtEvent) -> None:
 @pytest.mark.parametrize(
     "events",
     [
-        [A01],
         [A01, structs.replace(LAST, occurred_at=on("05 12:00"))],
         [an_event("A03", "09 15:00", recorded="06 08:00"), LAST],
         [structs.replace(A01, received_at=on("07 08:00")), LAST],
+        [structs.replace(A01, stated_at=on("07 08:00")), LAST],
+        [structs.replace(A01, admit_at=on("07 08:00")), LAST],
+        [A01, structs.replace(LAST, diagnoses=(DiagnosisEntry("I10", action="D"),))],
+        [A01, an_event("A03", "06 08:00"), an_event("A13", "06 09:00")],
+        [A01, an_event("A12", "06 08:00"), an_event("A02", "06 09:00")],
+        [A01, an_event("A08", "06 08:00", pv1_45=None), an_event("A03", "06 09:00")],
+        [an_event("A05", "05 08:00")],
+        [A01, an_event("A03", "06 08:00"), an_event("A01", "06 09:00")],
+        [A01, an_event("A02", "06 09:00", pv1_45="06 09:00")],
+        [an_event("A01", "06 09:00", pv1_36=None)],
     ],
-    ids=["no update", "said of before", "not the last to happen", "not the last to come"],
+    ids=[
+        "said of before",
+        "not the last to happen",
+        "not the last to come",
+        "another to be admitted",
+        "another stay to begin",
+        "of single diagnoses",
+        "taking back",
+        "after a cancel",
+        "after a null discharge",
+        "of a visit to come",
+        "after a discharge",
+        "a discharge on an update only",
+        "a deletion on an update only",
+    ],
 )
 def test_no_last_word(events: list[AdtEvent]) -> None:
-    """Given that the last event is no update, or not last in every order; then there is nothing to repeat."""
+    """Given that the last event is not last in every order, or means more than an update would; then nothing repeats it."""
     assert last_word(events) is None
 
 
-@settings(max_examples=1500 if LONG else 100, deadline=None)
-@given(histories(max_size=10), st.integers(1, 3))
-def test_the_last_word_repeated_changes_nothing(events: list[AdtEvent], count: int) -> None:
-    """Given any history that ends with an update, said again once or more; then visit, owner and sources stay."""
+def _onward(event: AdtEvent, dice: random.Random) -> AdtEvent:
+    """The event as one that takes nothing back."""
+    said_again = {name: UNSET for name in ("discharge_at", "disposition") if getattr(event, name) is None}
+    trigger = dice.choice(("A01", "A02", "A03", "A04", "A05", "A06", "A08"))
+    if trigger not in ("A03", "A08") and dice.random() < 0.7:
+        said_again["discharge_at"] = UNSET
+    return structs.replace(event, trigger=trigger, **said_again)
+
+
+@settings(max_examples=5000 if LONG else 200, deadline=None)
+@given(histories(max_size=8), st.integers(1, 3), st.booleans(), PROFILES, st.randoms(use_true_random=False))
+def test_the_last_word_repeated_changes_nothing(
+    events: list[AdtEvent], count: int, cancels: bool, profile: FeedProfile, dice: random.Random
+) -> None:
+    """Given any history and its last word, said again once or more; then visit, owner and sources stay."""
     latest = max(events, key=lambda event: event.recorded_at)
-    last = structs.replace(again(latest, 600), trigger="A08", stated_at=None)
-    last = structs.replace(last, occurred_at=last.recorded_at, received_at=on("20 08:00"))
+    last = structs.replace(again(latest, 600), trigger="A08", stated_at=None, received_at=on("20 08:00"))
+    if not cancels:
+        events, last = [_onward(event, dice) for event in events], _onward(last, dice)
+    last = structs.replace(last, occurred_at=last.recorded_at)
     before = [*events, last]
     if last_word(before) is None:
         return
     after = before.copy()
     for n in range(count):
-        echo = again(last, n + 1)
+        echo = echo_of(last, n + 1)
         assert repeats(echo, after[-1])
         after.append(echo)
-    assert fold(after, PROFILE) == fold(before, PROFILE)
+    dice.shuffle(after)
+    visits = fold(before, profile)
+    assert fold(after, profile) == visits
     assert reported_by(told(after)) == reported_by(told(before))
+    assert [sources(visit, after) for visit in visits] == [sources(visit, before) for visit in visits]
