@@ -1,4 +1,4 @@
-"""The rows of transitions as the events that notifications reads, with no broker between them."""
+"""The rows of transitions as notifications reads them, with no broker between them."""
 
 from collections.abc import Iterator
 from operator import attrgetter
@@ -8,23 +8,19 @@ from pydantic import TypeAdapter
 from baton.replay.notifications import Event, Notifications
 from baton.replay.transitions import Transitions
 from schemas import transitions as schemas
-from schemas.transitions import Ack, DeadlineEvent, DeadlineStatus, EpisodeEvent, EpisodeStatus, Readmission
+from schemas.transitions import Ack, DeadlineStatus, EpisodeEvent, EpisodeStatus, Readmission
 from services.admissions.domain.construct import construct
+from services.notifications.domain.model import Deadline
 from services.transitions.domain.model import DeadlineRow, EpisodeRow, Notice, PlannedReadmission
 
 _ACKS: TypeAdapter[tuple[Ack, ...]] = TypeAdapter(tuple[Ack, ...])
 _STATUS = {status.value: status for status in DeadlineStatus}
 _EPISODE_STATUS = {status.value: status for status in EpisodeStatus}
-_DEADLINE = (
-    "deadline_id", "episode_id", "revision", "kind", "due_at", "settled_at", "generation", "late_known", "provisional",
-    "owed", "behind", "because", "severity", "warnings", "warned", "warned_at", "hold_until", "learned_at", "known_at",
-    "responsible",
-)  # fmt: skip
 _EPISODE = (
     "episode_id", "patient_id", "visit_id", "revision", "kind", "opened_at", "closed_at", "close_reason", "protocol",
     "facility", "unit", "team", "live", "learned_at", "known_at",
 )  # fmt: skip
-_of_deadline, _of_episode = attrgetter(*_DEADLINE), attrgetter(*_EPISODE)
+_of_episode = attrgetter(*_EPISODE)
 
 
 def pass_on(transitions: Transitions, notifications: Notifications) -> Iterator[Event]:
@@ -37,8 +33,9 @@ def pass_on(transitions: Transitions, notifications: Notifications) -> Iterator[
         if row.readmission is not None or row.notices or notifications.knows(row.episode_id):
             yield _episode(row, acknowledged.get(row.episode_id))
     for episode, deadline in changed.deadlines.values():
-        if deadline.status != "pending" or deadline.warned or notifications.knows(str(deadline.deadline_id)):
-            yield _deadline(episode, deadline, acknowledged.get(deadline.deadline_id))
+        subject = str(deadline.deadline_id)
+        if deadline.status != "pending" or deadline.warned or notifications.knows(subject):
+            yield _deadline(subject, episode, deadline, acknowledged.get(deadline.deadline_id))
     yield from changed.team_acks.values()
 
 
@@ -62,16 +59,28 @@ def _notice(found: Notice) -> schemas.Notice:
     return schemas.Notice.model_validate({name: getattr(found, name) for name in found.__struct_fields__})
 
 
-def _deadline(episode: EpisodeRow, row: DeadlineRow, acks: str | None) -> DeadlineEvent:
-    return construct(
-        DeadlineEvent,
-        **dict(zip(_DEADLINE, _of_deadline(row), strict=True)),
-        patient_id=episode.patient_id,
-        visit_id=episode.visit_id,
-        status=_STATUS[row.status],
-        facility=episode.facility,
-        unit=episode.unit,
-        team=episode.team,
-        live=episode.live,
-        acknowledged=_ACKS.validate_json(acks) if acks else (),
+def _deadline(subject: str, episode: EpisodeRow, row: DeadlineRow, acks: str | None) -> Deadline:
+    return Deadline(
+        subject,
+        row.deadline_id,
+        row.episode_id,
+        episode.patient_id,
+        episode.visit_id,
+        row.kind,
+        _STATUS[row.status],
+        row.due_at,
+        row.generation,
+        row.late_known,
+        row.owed,
+        row.severity,
+        row.warnings,  # type: ignore[arg-type] # they have the fields of a Warning
+        row.warned,
+        row.hold_until,
+        row.learned_at,
+        row.known_at,
+        episode.facility,
+        episode.unit,
+        episode.team,
+        episode.live,
+        _ACKS.validate_json(acks) if acks else (),
     )

@@ -6,13 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from baton.replay.timers import Timers
-from schemas.transitions import DeadlineEvent, EpisodeEvent, TeamAck
+from schemas.transitions import EpisodeEvent, TeamAck
 from services.notifications.domain import alerts, late_known
-from services.notifications.domain.desired import subject_of
-from services.notifications.domain.model import DROPPED, HELD, Alert
+from services.notifications.domain.model import DROPPED, HELD, Alert, Deadline
 from services.notifications.store import LateItem, List
 
-Event = DeadlineEvent | EpisodeEvent | TeamAck
+Event = Deadline | EpisodeEvent | TeamAck
 
 
 class Notifications:
@@ -39,16 +38,15 @@ class Notifications:
         """Follow the newest state of each deadline, episode and team."""
         lists: dict[List, datetime | None] = {}
         for event in events:
-            if isinstance(event, TeamAck):
+            if isinstance(event, Deadline):
+                rows = self._change(event.subject, event, now)
+                if event.late_known or event.subject in self._late:
+                    self._keep_late(event, rows.values(), lists, now)
+            elif isinstance(event, EpisodeEvent):
+                self._change(event.episode_id, event, now)
+            else:
                 self._acknowledged[event.team] = None if event.withdrawn else event.at
                 lists |= {(event.team, live): lists.get((event.team, live)) for live in (False, True)}
-                continue
-            subject = subject_of(event)
-            mine = self._alerts.get(subject, {})
-            changed = alerts.reconcile(mine.values(), event, now)
-            after = self._write(subject, changed)
-            if isinstance(event, DeadlineEvent):
-                self._keep_late(subject, event, after.values(), lists, now)
         self._follow(lists, now)
 
     def raise_held(self, now: datetime) -> None:
@@ -61,6 +59,10 @@ class Notifications:
             if item is not None and subject not in self._counted and item.since <= now:
                 lists[item.team, item.live] = None
         self._follow(lists, now)
+
+    def _change(self, subject: str, event: Deadline | EpisodeEvent, now: datetime) -> dict[UUID, Alert]:
+        rows = self._alerts.get(subject, {})
+        return self._write(subject, alerts.reconcile(rows.values(), event, now))
 
     def _write(self, subject: str, changes: Iterable[Alert]) -> dict[UUID, Alert]:
         rows = self._alerts.get(subject, {})
@@ -75,14 +77,10 @@ class Notifications:
         return rows
 
     def _keep_late(
-        self,
-        subject: str,
-        event: DeadlineEvent,
-        rows: Iterable[Alert],
-        lists: dict[List, datetime | None],
-        now: datetime,
+        self, event: Deadline, rows: Iterable[Alert], lists: dict[List, datetime | None], now: datetime
     ) -> None:
         """Bring the deadline's item of late-known work up to date; note the lists it stands or stood on."""
+        subject = event.subject
         stood = self._late.get(subject)
         if stood is not None:
             where = (stood.team, stood.live)

@@ -1,12 +1,12 @@
 """From what is owed to who must hear of it: the alerts that ought to exist, compared with those that do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from schemas.transitions import Ack, DeadlineEvent, DeadlineStatus, EpisodeEvent
-from services.notifications.domain.desired import Event, desired, end_of, of_deadline
+from schemas.transitions import DeadlineStatus
+from services.notifications.domain.desired import AnyDeadline, Event, desired, end_of, of_deadline
 from services.notifications.domain.model import (
     ACKNOWLEDGED,
     DROPPED,
@@ -31,7 +31,7 @@ def reconcile(rows: Iterable[Alert], event: Event, now: datetime) -> tuple[Alert
         return ()
     changes = [_merge(stored.pop(want.alert_id, None), want, event, now) for want in wanted]
     changes += [_unwanted(row, event, now) for row in stored.values()]
-    return tuple(change for change in changes if change is not None)
+    return tuple([change for change in changes if change is not None])
 
 
 def raise_held(rows: Iterable[Alert], now: datetime) -> tuple[Alert, ...]:
@@ -54,7 +54,7 @@ def raise_held(rows: Iterable[Alert], now: datetime) -> tuple[Alert, ...]:
 
 
 def late_since(
-    event: DeadlineEvent, rows: Iterable[Alert], before: datetime | None, now: datetime
+    event: AnyDeadline, rows: Iterable[Alert], before: datetime | None, now: datetime
 ) -> datetime | None:
     """Since when this deadline is an item of its team's `late_known` alert; None where it is none.
 
@@ -133,7 +133,7 @@ def _unwanted(row: Alert, event: Event, now: datetime) -> Alert | None:
         return replace(row, status=DROPPED) if row.status == HELD else replace(row, raise_at=None)
     if not row.standing:
         return None
-    if isinstance(event, EpisodeEvent):
+    if not isinstance(event, AnyDeadline):
         return _end_row(row, RETRACTED, NOT_NEEDED, _after(row, event.known_at, now))
     if _kept(row, event):
         want = of_deadline(event, MISSED, event.severity, row.raised_at)
@@ -141,11 +141,11 @@ def _unwanted(row: Alert, event: Event, now: datetime) -> Alert | None:
     if _still_warned(row, event):
         want = of_deadline(event, DUE_SOON, event.warnings[event.warned - 1].severity, row.raised_at)
         return _updated(row, want, event)
-    status, ending, ended_at = end_of(row, event)
+    status, ending, ended_at = end_of(row.kind, row.generation, event)
     return _end_row(row, status, ending, _after(row, ended_at, now))
 
 
-def _kept(row: Alert, event: DeadlineEvent) -> bool:
+def _kept(row: Alert, event: AnyDeadline) -> bool:
     """Whether a page already made stays, although the corrected deadline would not be paged any more.
 
     A correction among past due times makes a missed deadline late-known. Whoever was paged is not told "no
@@ -155,7 +155,7 @@ def _kept(row: Alert, event: DeadlineEvent) -> bool:
     return missed and row.standing and row.kind.endswith(MISSED) and row.generation == event.generation
 
 
-def _still_warned(row: Alert, event: DeadlineEvent) -> bool:
+def _still_warned(row: Alert, event: AnyDeadline) -> bool:
     """Whether a warning already given stays, although a settle window begun since lasts beyond the due time."""
     pending = event.status is DeadlineStatus.PENDING and event.warned and not event.late_known
     return bool(pending) and row.kind.endswith(DUE_SOON) and row.generation == event.generation
@@ -177,9 +177,10 @@ def _acknowledged_at(alert: Alert, event: Event) -> datetime | None:
     At one instant actions come before timers: who acknowledges a deadline's alert at the very instant that
     raises it spoke of another. A readmission is raised by a message, which comes first.
     """
-    timed = isinstance(event, DeadlineEvent)
-    acks: Sequence[Ack] = event.acknowledged
-    instants = [ack.at for ack in acks if ack.kind == alert.kind]
+    if not event.acknowledged:
+        return None
+    timed = isinstance(event, AnyDeadline)
+    instants = [ack.at for ack in event.acknowledged if ack.kind == alert.kind]
     return min(
         (at for at in instants if at > alert.raised_at or (at == alert.raised_at and not timed)), default=None
     )

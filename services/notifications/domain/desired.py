@@ -4,6 +4,7 @@ Knows no clinical rule: a deadline arrives with its status, its severity and its
 """
 
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -20,15 +21,20 @@ from services.notifications.domain.model import (
     RESOLVED,
     RETRACTED,
     Alert,
+    Deadline,
     identity,
 )
 
-Event = DeadlineEvent | EpisodeEvent
+AnyDeadline: TypeAlias = Deadline | DeadlineEvent
+Event: TypeAlias = AnyDeadline | EpisodeEvent
+_PENDING, _MISSED = DeadlineStatus.PENDING, DeadlineStatus.MISSED
 _RAN_ON = (DeadlineStatus.MET, DeadlineStatus.MET_LATE, DeadlineStatus.ATTEMPTED, DeadlineStatus.MISSED)
 
 
 def subject_of(event: Event) -> str:
     """What the alerts of this event follow."""
+    if isinstance(event, Deadline):
+        return event.subject
     return str(event.deadline_id) if isinstance(event, DeadlineEvent) else event.episode_id
 
 
@@ -37,53 +43,50 @@ def desired(event: Event) -> tuple[Alert, ...]:
 
     So a reader that never saw the state between (only the latest is published) ends with the same alerts.
     """
-    if isinstance(event, EpisodeEvent):
+    if not isinstance(event, AnyDeadline):
         return _of_episode(event)
-    if event.status is DeadlineStatus.PENDING and not event.warned:
+    if event.late_known or (event.status is _PENDING and not event.warned):
         return ()
-    return tuple(alert for alert in (_due_soon(event), _missed(event)) if alert is not None)
+    return tuple([alert for alert in (_due_soon(event), _missed(event)) if alert is not None])
 
 
-def _missed(event: DeadlineEvent) -> Alert | None:
-    if event.late_known:
-        return None
-    instants = [event.due_at, event.hold_until or event.due_at]
-    if event.status is DeadlineStatus.MISSED and event.owed:
-        return of_deadline(event, MISSED, event.severity, max(*instants, event.known_at))
-    if event.status not in _RAN_ON:
-        return None
-    return _ended(of_deadline(event, MISSED, event.severity, max(instants)), event)
+def _missed(event: AnyDeadline) -> Alert | None:
+    raised_at = max(event.due_at, event.hold_until or event.due_at)
+    if event.status is _MISSED and event.owed:
+        return of_deadline(event, MISSED, event.severity, max(raised_at, event.known_at))
+    return _ended(event, MISSED, event.severity, raised_at) if event.status in _RAN_ON else None
 
 
-def _due_soon(event: DeadlineEvent) -> Alert | None:
+def _due_soon(event: AnyDeadline) -> Alert | None:
     standing = event.warnings[: event.warned]
-    if event.late_known or not standing:
+    if not standing:
         return None
-    if event.generation and event.status is DeadlineStatus.MISSED and event.known_at > event.due_at:
+    if event.generation and event.status is _MISSED and event.known_at > event.due_at:
         return None  # owed again only after its due time: nobody was warned of that anew
     # What is owed again is pending since the arrival that brought it back.
-    pending = event.known_at if event.status is DeadlineStatus.PENDING else event.learned_at
-    first = min(warning.known_at or warning.at for warning in standing)
+    pending = event.known_at if event.status is _PENDING else event.learned_at
+    first = min([warning.known_at or warning.at for warning in standing])
     raised_at = max(first, event.learned_at, pending, event.hold_until or first)
     if raised_at >= event.due_at:
         return None
-    alert = of_deadline(event, DUE_SOON, standing[-1].severity, raised_at)
-    return alert if event.status is DeadlineStatus.PENDING else _ended(alert, event)
+    told = of_deadline if event.status is _PENDING else _ended
+    return told(event, DUE_SOON, standing[-1].severity, raised_at)
 
 
-def _ended(alert: Alert, event: DeadlineEvent) -> Alert | None:
+def _ended(event: AnyDeadline, suffix: str, severity: str, raised_at: datetime) -> Alert | None:
     """The alert as it was ended, or nothing where it cannot have been raised before that."""
-    status, ending, ended_at = end_of(alert, event)
-    if ended_at <= alert.raised_at:
+    status, ending, ended_at = end_of(suffix, event.generation, event)
+    if ended_at <= raised_at:
         return None
+    alert = of_deadline(event, suffix, severity, raised_at)
     return replace(alert, status=status, ending=ending, ended_at=ended_at)
 
 
-def of_deadline(event: DeadlineEvent, suffix: str, severity: str, raised_at: datetime) -> Alert:
+def of_deadline(event: AnyDeadline, suffix: str, severity: str, raised_at: datetime) -> Alert:
     kind = event.kind + suffix
     return Alert(
         alert_id=identity(event.deadline_id, event.generation, kind),
-        subject=str(event.deadline_id),
+        subject=subject_of(event),
         kind=kind,
         severity=severity,
         status=FIRING,
@@ -145,14 +148,14 @@ def _at_once(
     )
 
 
-def end_of(alert: Alert, event: DeadlineEvent) -> tuple[str, str, datetime]:
+def end_of(kind: str, generation: int, event: AnyDeadline) -> tuple[str, str, datetime]:
     """How and when an alert of this deadline ends: status, ending, instant."""
-    if alert.generation == event.generation:
-        if alert.kind.endswith(DUE_SOON) and event.status in _RAN_ON and not event.late_known:
-            in_time = event.status is not DeadlineStatus.MISSED and event.known_at <= event.due_at
+    if generation == event.generation:
+        if kind.endswith(DUE_SOON) and event.status in _RAN_ON and not event.late_known:
+            in_time = event.status is not _MISSED and event.known_at <= event.due_at
             return RESOLVED, DONE if in_time else OVERDUE, min(event.known_at, event.due_at)
         if event.status is DeadlineStatus.MET_LATE:
             return RESOLVED, DONE, event.known_at
     # A pending deadline has its status since it is known; what moved it is what brought its due time.
-    pending = event.status is DeadlineStatus.PENDING
+    pending = event.status is _PENDING
     return RETRACTED, NOT_NEEDED, max(event.known_at, event.learned_at) if pending else event.known_at

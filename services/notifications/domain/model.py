@@ -7,6 +7,8 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct
 
+from schemas.transitions import Ack, DeadlineStatus, Warning  # noqa: A004
+
 # HELD: true, but not yet to be shown or sent. DROPPED: a held one that stopped being true; the row goes.
 HELD, FIRING, ACKNOWLEDGED, RESOLVED, RETRACTED, DROPPED = (
     "held", "firing", "acknowledged", "resolved", "retracted", "dropped",
@@ -27,6 +29,36 @@ _NAMESPACE = UUID("7f0c2d7e-9d5b-5b0c-8a55-2a1f3f1e6b01")
 def identity(*parts: Hashable) -> UUID:
     """The id of the alert with this key: one live alert for each, however often it is derived."""
     return uuid5(_NAMESPACE, ":".join(("toc", *map(str, parts))))
+
+
+class Deadline(Struct, frozen=True, gc=False):
+    """What alerts of a deadline follow from, where no event tells of it; see `schemas.transitions.DeadlineEvent`.
+
+    `subject` is what its alerts follow: its id as text.
+    """
+
+    subject: str
+    deadline_id: UUID
+    episode_id: str
+    patient_id: UUID
+    visit_id: UUID
+    kind: str
+    status: DeadlineStatus
+    due_at: datetime
+    generation: int
+    late_known: bool
+    owed: bool
+    severity: str
+    warnings: tuple[Warning, ...]
+    warned: int
+    hold_until: datetime | None
+    learned_at: datetime
+    known_at: datetime
+    facility: str
+    unit: str | None
+    team: str
+    live: bool
+    acknowledged: tuple[Ack, ...]
 
 
 class Alert(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
