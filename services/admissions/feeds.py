@@ -26,8 +26,12 @@ class Feeds:
         self._without_profile: dict[str, FeedProfile] = {}
         # The profile that asks for most is asked first, names decide between equals: never the order of files.
         self._matching = sorted(
-            (profile for profile in self._by_name.values() if any(profile.match.claim)),
-            key=lambda profile: (-sum(value is not None for value in profile.match.claim), profile.feed),
+            (
+                (profile.match.claim, profile)
+                for profile in self._by_name.values()
+                if any(profile.match.claim)
+            ),
+            key=lambda each: (-sum(value is not None for value in each[0]), each[1].feed),
         )
 
     @classmethod
@@ -55,10 +59,11 @@ class Feeds:
         """
         if header and (named := self._by_name.get(header) or self._unlisted(header)) is not None:
             return named
-        for profile in self._matching:
-            if all(
-                want is None or want == have
-                for want, have in zip(profile.match.claim, (topic, msh3, msh4), strict=True)
+        for (of_topic, application, facility), profile in self._matching:
+            if (
+                (of_topic is None or of_topic == topic)
+                and (application is None or application == msh3)
+                and (facility is None or facility == msh4)
             ):
                 return profile
         return self._by_name[DEFAULT]

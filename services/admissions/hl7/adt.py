@@ -9,7 +9,6 @@ from msgspec import structs
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import AdtEvent, Rejection
 from services.admissions.hl7 import er7, event
-from services.admissions.hl7.er7 import Segments
 from services.admissions.hl7.header import read_header
 from services.admissions.hl7.rules import rules_of
 from services.admissions.hl7.triggers import GROUPED
@@ -21,7 +20,7 @@ def normalize(
     """Read one message under its feed's profile. Whatever the bytes are, the answer is a value, never an error.
 
     A swap (A17) and a merge with several groups give one event for each of their patients, the later ones
-    with a suffix to the event id. `zone_of` must answer for every facility, known or not.
+    with a suffix to the event id. `zone_of` must answer for every facility, known or not, and always alike.
     """
     message = er7.read(data, profile.fallback_charset, profile.charsets)
     if isinstance(message, Rejection):
@@ -31,11 +30,12 @@ def normalize(
     if isinstance(header, Rejection):
         return header
     received_at = received_at.astimezone(UTC)
-    if header.trigger not in GROUPED:
-        return event.build(header, message.segments, message, rules, zone_of, received_at)
+    trigger = header.kind.trigger
+    if trigger not in GROUPED:
+        return event.build(header, message.lines, message, rules, zone_of, received_at)
     events: list[AdtEvent] = []
-    for segments in _groups(message, split_at_mrg=header.trigger != "A17"):
-        built = event.build(header, segments, message, rules, zone_of, received_at)
+    for lines in _groups(message, split_at_mrg=trigger != "A17"):
+        built = event.build(header, lines, message, rules, zone_of, received_at)
         if isinstance(built, Rejection):
             return built
         events.append(
@@ -44,13 +44,13 @@ def normalize(
     return events[0] if len(events) == 1 else tuple(events)
 
 
-def _groups(message: er7.Message, *, split_at_mrg: bool) -> list[Segments]:
+def _groups(message: er7.Message, *, split_at_mrg: bool) -> list[list[str]]:
     """The groups that begin with PID (ADT_A17, ADT_A39, ADT_A43) or, under one PID, with MRG (ADT_A45)."""
     separator = message.dialect.field
     groups = _split(message.lines, f"PID{separator}")
     if split_at_mrg:
         groups = [part for group in groups for part in _split(group, f"MRG{separator}")]
-    return [er7.by_name(group, separator) for group in groups]
+    return groups
 
 
 def _split(lines: list[str], beginning: str) -> list[list[str]]:

@@ -42,26 +42,32 @@ Segments = dict[str, list[str]]
 class Message:
     """One message, split into segments; fields are split when asked for.
 
-    `lines` are the segments after MSH in their order, `segments` the same by name, `header` the fields of MSH
-    by their numbers.
+    `lines` are the segments after MSH in their order, `header` the fields of MSH by their numbers.
     `fingerprint` is SHA-256 over the message without MSH-7, MSH-10 and the kind of line ends, so that a
     retransmission is known under a new control id.
     """
 
-    __slots__ = ("dialect", "fingerprint", "flags", "header", "lines", "segments")
+    __slots__ = ("dialect", "fingerprint", "flags", "header", "lines")
 
     def __init__(self, dialect: Dialect, lines: list[str], fingerprint: str, flags: list[str]) -> None:
         self.dialect = dialect
         self.header = dialect.header(lines[0])
         self.lines = lines[1:]
-        self.segments = by_name(self.lines, dialect.field)
         self.fingerprint = fingerprint
         self.flags = flags
 
     def first(self, name: str) -> list[str] | None:
         """The fields of the first segment of this name."""
-        lines = self.segments.get(name)
-        return self.dialect.fields(lines[0]) if lines else None
+        beginning = name + self.dialect.field
+        for line in self.lines:
+            if line.startswith(beginning) or line == name:
+                return self.dialect.fields(line)
+        return None
+
+    @property
+    def segments(self) -> Segments:
+        """The lines by segment name."""
+        return by_name(self.lines, self.dialect.field)
 
 
 def by_name(lines: Iterable[str], separator: str) -> Segments:
@@ -92,17 +98,18 @@ def read(
     if fault is not None:
         return fault
     flags: list[str] = []
-    segments = _segments(body, flags)
+    if b"\n" in body or b"\r\r" in body or body.endswith(b"\r"):
+        body = _cleaned(body, flags)
     separator = body[3:4]
-    header = segments[0].split(separator)
+    first, cr, rest = body.partition(b"\r")
+    header = first.split(separator)
     marks = _marks(header[1])
     if isinstance(marks, Rejection):
         return marks
     declared = header[17].decode("latin-1") if len(header) > 17 else ""
     if marks[1:2]:
         declared = declared.split(marks[1])[0]
-    whole = b"\r".join(segments)
-    text = charsets.decode(whole, declared, fallback_charset, charsets_by_name or {})
+    text = charsets.decode(body, declared, fallback_charset, charsets_by_name or {})
     if text is None:
         return _CHARSET
     if text.flag is not None:
@@ -112,8 +119,8 @@ def read(
     if not lines[0].startswith("MSH" + chr(separator[0])):
         return _CHARSET
     dialect = dialect_of(chr(separator[0]), marks, text.codec)
-    message = Message(dialect, lines, _fingerprint(header, separator, whole, len(segments[0])), flags)
-    return _SEVERAL if "MSH" in message.segments else message
+    message = Message(dialect, lines, _fingerprint(header, separator, cr + rest), flags)
+    return _SEVERAL if "\rMSH" in text.text and "MSH" in message.segments else message
 
 
 def _fault_of_header(body: bytes) -> Rejection | None:
@@ -124,18 +131,17 @@ def _fault_of_header(body: bytes) -> Rejection | None:
     return None if usable else _NO_SEPARATOR
 
 
-def _segments(body: bytes, flags: list[str]) -> list[bytes]:
-    """CR ends segments where there is one, and a line feed is then text but for one that follows a CR."""
+def _cleaned(body: bytes, flags: list[str]) -> bytes:
+    """The segments with one CR between them.
+
+    CR ends segments where there is one, and a line feed is then text but for one that follows a CR.
+    """
     if b"\r" in body:
-        segments = body.split(b"\r")
-        if b"\n" in body:
-            segments = [segment.removeprefix(b"\n") for segment in segments]
-    elif b"\n" in body:
+        segments = [segment.removeprefix(b"\n") for segment in body.split(b"\r")]
+    else:
         segments = body.split(b"\n")
         flags.append("lf_terminated")
-    else:
-        return [body]
-    return [segment for segment in segments if segment] if b"" in segments else segments
+    return b"\r".join(filter(None, segments))
 
 
 @lru_cache(maxsize=256)
@@ -150,11 +156,9 @@ def _marks(raw: bytes) -> str | Rejection:
     return marks
 
 
-def _fingerprint(header: list[bytes], separator: bytes, whole: bytes, header_size: int) -> str:
+def _fingerprint(header: list[bytes], separator: bytes, rest: bytes) -> str:
     header = [*header]
     for number in (7, 10):
         if number <= len(header):
             header[number - 1] = b""
-    digest = hashlib.sha256(separator.join(header))
-    digest.update(whole[header_size:])
-    return digest.hexdigest()
+    return hashlib.sha256(separator.join(header) + rest).hexdigest()

@@ -11,15 +11,14 @@ from services.admissions.domain.feed import PART2
 from services.admissions.domain.model import (
     AdtEvent,
     Demographics,
-    DiagnosisEntry,
     DispositionCode,
     PatientKey,
     Place,
     Rejection,
-    Time,
     VisitKey,
 )
-from services.admissions.hl7 import er7, moments, person, visit
+from services.admissions.hl7 import er7, moments, person
+from services.admissions.hl7 import stay as stays
 from services.admissions.hl7.datatypes import person_name, written
 from services.admissions.hl7.dialect import Dialect
 from services.admissions.hl7.disposition import STILL_PATIENT
@@ -29,14 +28,14 @@ from services.admissions.hl7.identifiers import Identifiers
 from services.admissions.hl7.rules import FeedRules
 from services.admissions.hl7.times import Times
 from services.admissions.hl7.triggers import GROUPED, LINKS, MAY_NULL, NEEDS_NO_PATIENT, TYPES
+from services.admissions.hl7.visit import Stated, without_nulls
 
 _NO_PID = Rejection("no_patient_identifier", "There is no PID segment.", "PID")
 _NO_PATIENT = Rejection(
     "no_patient_identifier", "PID-3 holds no identifier of a type and authority in use.", "PID", 3
 )
 
-_NO_FIELDS = [""] * 64
-_PERSONAL = ("PID", "PD1", "NK1", "ROL", "PRT")
+_PERSONAL = frozenset({"PID", "PD1", "NK1", "ROL", "PRT", "MRG"})
 
 
 class _Personal(Struct, frozen=True, gc=False):
@@ -49,128 +48,99 @@ class _Personal(Struct, frozen=True, gc=False):
     said: Demographics = Demographics()
     died: str = ""
     test: bool = False
+    has_mrg: bool = False
     flags: Sequence[str] = ()
 
 
 _NOBODY = _Personal()
 
 
-class _Who(Struct, gc=False):
-    """PID-3, PV1-19 and PID-18, and what MRG says of them before."""
+class _Prior(Struct, frozen=True, gc=False):
+    """What MRG, or the other PID of a link, says of the identifiers before."""
 
-    patient: PatientKey | None
-    identifiers: tuple[PatientKey, ...]
-    visit: VisitKey | None
-    account: VisitKey | None
-    enterprise: PatientKey | None = None
-    prior_patient: PatientKey | None = None
-    prior_account: VisitKey | None = None
-    prior_visit: VisitKey | None = None
+    patient: PatientKey | None = None
+    account: VisitKey | None = None
+    visit: VisitKey | None = None
 
 
-class _Facts(Struct, gc=False):
-    """All that is read of one patient's segments."""
-
-    facility: str
-    who: _Who
-    when: moments.When
-    stated: visit.Stated
-    person: Demographics
-    diagnoses: tuple[DiagnosisEntry, ...]
-    expected_return_at: Time
-    test: bool
-    has_pv1: bool
-    flags: list[str]
+_NO_PRIOR = _Prior()
 
 
 def build(
     header: Header,
-    segments: Segments,
+    lines: list[str],
     message: er7.Message,
     rules: FeedRules,
     zone_of: Callable[[str], ZoneInfo],
     received_at: datetime,
 ) -> AdtEvent | Rejection:
     """One event; a Rejection where no patient can be named and the event is about one."""
-    dialect, trigger, sender = message.dialect, header.trigger, header.facility
-    may_null = trigger in MAY_NULL
-    whose, stay, number = _NOBODY, None, None
-    if "PID" in segments:
-        lines = tuple([line for name in _PERSONAL if name in segments for line in segments[name]])
-        whose = _personal(lines, dialect, rules, sender)
-    if "PV1" in segments:
-        stay, number = _visit(segments["PV1"][0], dialect, rules, sender)
-    who = _Who(whose.patient, whose.identifiers, number or whose.account, whose.account, whose.enterprise)
-    if "MRG" in segments or trigger in LINKS:
-        _add_prior(who, segments, Identifiers(dialect, rules.identifiers, sender), trigger)
-        if trigger == "A45" and not (stay and stay.number):
-            who.visit = who.prior_visit
-    if who.patient is None and trigger in TYPES and trigger not in NEEDS_NO_PATIENT:
-        return _NO_PATIENT if "PID" in segments else _NO_PID
-    facility = (stay.facility if stay else "") or _organisation(header, dialect)
-    times = Times(rules.zone or zone_of(facility), dialect.component, [*message.flags])
-    when = moments.read(header, times, rules, received_at)
-    stated = visit.NOTHING
-    if stay is not None:
-        stated = visit.stated(stay, times, may_null=may_null)
-        when.occurred_at = moments.occurred(trigger, stated, when)
-    if moments.implausible(when, stated):
+    kind, dialect = header.kind, message.dialect
+    trigger, sender, may_null = kind.trigger, kind.facility, kind.trigger in MAY_NULL
+    personal = tuple([line for line in lines if line[:3] in _PERSONAL])
+    whose = _personal(personal, dialect, rules, sender) if personal else _NOBODY
+    if whose.patient is None and trigger in TYPES and trigger not in NEEDS_NO_PATIENT:
+        return _NO_PATIENT if "PID" in er7.by_name(lines, dialect.field) else _NO_PID
+    offset = moments.offset_of(header, dialect, rules)
+    of_stay = (
+        tuple([line for line in lines if line[:3] in stays.SEGMENTS]),
+        dialect,
+        rules,
+        sender,
+        _organisation(header, dialect),
+        zone_of,
+        offset,
+    )
+    stay = stays.kept(*of_stay)
+    times = Times(stay.zone, dialect.component, [*message.flags])
+    when = moments.read(header, times, rules, offset, received_at)
+    if stay.by_day:
+        stay = stays.read(*of_stay, tuple(times.anchors))
+    prior, visit = _NO_PRIOR, stay.visit or whose.account
+    if whose.has_mrg or trigger in LINKS:
+        prior = _prior(
+            whose, er7.by_name(lines, dialect.field), Identifiers(dialect, rules.identifiers, sender), trigger
+        )
+        if trigger == "A45" and not stay.numbered:
+            visit = prior.visit
+    stated = stay.stated if may_null else without_nulls(stay.stated)
+    occurred_at = moments.occurred(trigger, stated, when)
+    for word in stay.flags:
+        times.flag(word)
+    if moments.implausible(occurred_at, when, stated):
         times.flag(moments.IMPLAUSIBLE)
     if rules.part2 and _is_part2(stated, rules.part2):
         times.flag(PART2)
     said = whose.said
     if whose.died or said.dead is None:
         said = _with_death(whose, times, may_null=may_null)
-    for word in whose.flags:
+    for word in (*whose.flags, *stay.later_flags):
         times.flag(word)
-    facts = _Facts(
-        facility=facility,
-        who=who,
-        when=when,
-        stated=stated,
-        person=said,
-        diagnoses=visit.diagnoses(tuple(segments["DG1"]), dialect) if "DG1" in segments else (),
-        expected_return_at=visit.expected_return(segments["PV2"], dialect, times)
-        if "PV2" in segments
-        else UNSET,
-        test=header.test or whose.test,
-        has_pv1=stay is not None,
-        flags=times.flags,
-    )
-    if trigger == "A03" and rules.profile.loa_as_a03 and _is_leave(stated):
-        return _as_leave(_event(header, message, rules, facts, received_at))
-    return _event(header, message, rules, facts, received_at)
-
-
-def _event(
-    header: Header, message: er7.Message, rules: FeedRules, facts: _Facts, received_at: datetime
-) -> AdtEvent:
-    who, when, stated = facts.who, facts.when, facts.stated
-    return AdtEvent(
+    event = AdtEvent(
         event_id=header.event_id,
         feed=rules.profile.feed,
-        trigger=header.trigger,
-        type=header.type,
+        trigger=trigger,
+        type=kind.type,
         control_id=header.control_id,
         fingerprint=message.fingerprint,
-        sending_application=header.application,
-        sending_facility=header.facility,
-        facility=facts.facility,
-        occurred_at=when.occurred_at,
+        sending_application=kind.application,
+        sending_facility=sender,
+        facility=stay.facility,
+        occurred_at=occurred_at,
         recorded_at=when.recorded_at,
         created_at=when.created_at,
         received_at=received_at,
         stated_at=when.stated_at,
         sequence=header.sequence,
-        test=facts.test,
-        patient=who.patient,
-        identifiers=who.identifiers,
-        enterprise=who.enterprise,
-        prior_patient=who.prior_patient,
-        visit=who.visit,
-        account=who.account,
-        prior_account=who.prior_account,
-        prior_visit=who.prior_visit,
+        test=kind.test or whose.test,
+        patient=whose.patient,
+        identifiers=whose.identifiers,
+        enterprise=whose.enterprise,
+        prior_patient=prior.patient,
+        visit=visit,
+        account=whose.account,
+        prior_account=prior.account,
+        prior_visit=prior.visit,
         patient_class=stated.patient_class,
         observation=stated.observation,
         admission_type=stated.admission_type,
@@ -181,19 +151,24 @@ def _event(
         prior_location=stated.prior_location,
         admit_at=stated.admit_at,
         discharge_at=stated.discharge_at,
-        expected_return_at=facts.expected_return_at,
+        expected_return_at=stay.expected_return_at,
         disposition=stated.disposition,
-        diagnoses=facts.diagnoses,
-        person=facts.person,
-        has_pv1=facts.has_pv1,
-        flags=tuple(facts.flags),
+        diagnoses=stay.diagnoses,
+        person=said,
+        has_pv1=stay.has_pv1,
+        flags=tuple(times.flags),
     )
+    if trigger == "A03" and rules.profile.loa_as_a03 and _is_leave(stated):
+        return _as_leave(event)
+    return event
 
 
-# A hospital sends the same PID, NK1 and PV1 with nearly every message of a visit; each is read once.
+# A hospital sends the same PID and NK1 with nearly every message of a visit; each is read once.
 @lru_cache(maxsize=4096)
 def _personal(lines: tuple[str, ...], dialect: Dialect, rules: FeedRules, sender: str) -> _Personal:
     segments = er7.by_name(lines, dialect.field)
+    if "PID" not in segments:
+        return _Personal(has_mrg="MRG" in segments)
     pid, ids = dialect.fields(segments["PID"][0]), Identifiers(dialect, rules.identifiers, sender)
     patient, identifiers = ids.patient(pid[2], pid[3])
     name = person_name(pid[5], dialect)
@@ -207,6 +182,7 @@ def _personal(lines: tuple[str, ...], dialect: Dialect, rules: FeedRules, sender
         said=said,
         died=pid[29],
         test=_is_test_name(name, rules),
+        has_mrg="MRG" in segments,
         flags=flags,
     )
 
@@ -219,35 +195,34 @@ def _with_death(whose: _Personal, times: Times, *, may_null: bool) -> Demographi
     return structs.replace(said, death_at=death_at or UNSET, dead=UNSET if said.dead is None else said.dead)
 
 
-@lru_cache(maxsize=4096)
-def _visit(line: str, dialect: Dialect, rules: FeedRules, sender: str) -> tuple[visit.Pv1, VisitKey | None]:
-    found = visit.read(dialect.fields(line), dialect, rules.visits)
-    return found, Identifiers(dialect, rules.identifiers, sender).visit(found.number)
-
-
 def _organisation(header: Header, dialect: Dialect) -> str:
     """EVN-7, else MSH-4: one sender may speak for many hospitals."""
-    return (dialect.organisation(header.event_type[7]) if header.event_type[7] else "") or header.facility
+    return (
+        dialect.organisation(header.event_type[7]) if header.event_type[7] else ""
+    ) or header.kind.facility
 
 
-def _add_prior(who: _Who, segments: Segments, ids: Identifiers, trigger: str) -> None:
+def _prior(whose: _Personal, segments: Segments, ids: Identifiers, trigger: str) -> _Prior:
     if "MRG" in segments:
         mrg = ids.dialect.fields(segments["MRG"][0])
-        # A06 and A07 carry MRG too, for the account that changes with the class, and merge nobody.
-        who.prior_patient = ids.prior(mrg[1], who.patient) if trigger in GROUPED or trigger in LINKS else None
-        who.prior_account = ids.visit(mrg[3])
-        # MRG-6, the alternate visit, is all some senders of A45 fill; their PID-18 is where the visit goes.
-        who.prior_visit = ids.visit(mrg[5] or (mrg[6] if trigger == "A45" else ""))
-    elif len(segments.get("PID", ())) > 1:
+        return _Prior(
+            # A06 and A07 carry MRG too, for the account that changes with the class, and merge nobody.
+            ids.prior(mrg[1], whose.patient) if trigger in GROUPED or trigger in LINKS else None,
+            ids.visit(mrg[3]),
+            # MRG-6, the alternate visit, is all some senders of A45 fill; their PID-18 is where the visit goes.
+            ids.visit(mrg[5] or (mrg[6] if trigger == "A45" else "")),
+        )
+    if len(segments.get("PID", ())) > 1:
         other = ids.dialect.fields(segments["PID"][1])
-        who.prior_patient = ids.patient(other[2], other[3])[0]
+        return _Prior(ids.patient(other[2], other[3])[0])
+    return _NO_PRIOR
 
 
-def _is_leave(stated: visit.Stated) -> bool:
+def _is_leave(stated: Stated) -> bool:
     return isinstance(stated.disposition, DispositionCode) and stated.disposition.code == STILL_PATIENT
 
 
-def _is_part2(stated: visit.Stated, part2: bool | frozenset[str]) -> bool:
+def _is_part2(stated: Stated, part2: bool | frozenset[str]) -> bool:
     """Whether the message comes from a programme under 42 CFR Part 2: all of the feed do, or its unit is one."""
     if isinstance(part2, bool):
         return part2

@@ -1,10 +1,11 @@
 """When an event was: MSH-7, EVN-2 and EVN-6, the precedence among them and PV1, and what cannot be."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
 from services.admissions.hl7 import visit
+from services.admissions.hl7.dialect import Dialect
 from services.admissions.hl7.header import Header
 from services.admissions.hl7.rules import FeedRules
 from services.admissions.hl7.times import Times, offset_in
@@ -24,15 +25,22 @@ class When(Struct, gc=False):
     stated_at: datetime | None
 
 
-def read(header: Header, times: Times, rules: FeedRules, received_at: datetime) -> When:
+def offset_of(header: Header, dialect: Dialect, rules: FeedRules) -> tzinfo | None:
+    """The offset of all times of a message that have none of their own: that of its MSH-7, where the feed's is trusted."""
+    if not rules.profile.trust_msh7_offset:
+        return None
+    return offset_in(header.msh[7].partition(dialect.component)[0].strip())
+
+
+def read(
+    header: Header, times: Times, rules: FeedRules, offset: tzinfo | None, received_at: datetime
+) -> When:
     """MSH-7, EVN-2 and EVN-6, each of which anchors those after it that name only a day.
 
     The event time is EVN-6, else the recorded one, until PV1 says better.
     """
-    msh7 = header.msh[7]
-    created = times.read(msh7, "MSH-7")
-    if rules.profile.trust_msh7_offset:
-        times.offset = offset_in(msh7.partition(times.component)[0].strip())
+    created = times.read(header.msh[7], "MSH-7")
+    times.offset = offset
     # MSH-7 is written by a machine: its midnight is one.
     times.zero_is_date = rules.profile.zero_time_means_date_only
     times.anchor(created)
@@ -56,9 +64,9 @@ def occurred(trigger: str, stated: visit.Stated, when: When) -> datetime:
     return when.occurred_at
 
 
-def implausible(when: When, stated: visit.Stated) -> bool:
+def implausible(occurred_at: datetime, when: When, stated: visit.Stated) -> bool:
     """Judged by the time of recording, so that a message says the same whenever it is read."""
-    if not -_PAST <= when.occurred_at - when.recorded_at <= _FUTURE:
+    if not -_PAST <= occurred_at - when.recorded_at <= _FUTURE:
         return True
     admit_at, discharge_at = stated.admit_at, stated.discharge_at
     if not discharge_at:

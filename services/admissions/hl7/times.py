@@ -46,6 +46,8 @@ def parse(raw: str, zone: ZoneInfo, offset: tzinfo | None = None, zero_is_date: 
         # The form nearly every sender uses, at a quarter of the price of the grammar below.
         try:
             if raw[:14].isdecimal() and (size == 14 or raw[15:].isdecimal()):
+                if size == 14 and offset is None and (off := _offset_all_day(raw[:8], zone)) is not None:
+                    return Stamp(datetime.fromisoformat(f"{raw[:8]}T{raw[8:]}Z") - off)
                 return _placed(datetime.fromisoformat(f"{raw[:8]}T{raw[8:]}"), zone, offset)
         except (ValueError, OverflowError):
             return Stamp(flag=UNREADABLE)
@@ -87,6 +89,15 @@ def _placed(local: datetime, zone: ZoneInfo, offset: tzinfo | None) -> Stamp:
     if before == after or before is None or after is None:
         return Stamp(here.astimezone(UTC))
     return Stamp(here.astimezone(UTC), flag=AMBIGUOUS if before > after else SKIPPED)
+
+
+@lru_cache(maxsize=1024)
+def _offset_all_day(day: str, zone: ZoneInfo) -> timedelta | None:
+    """How far a zone is off UTC on a local day (YYYYMMDD), looked at every hour; None where that changes."""
+    hours = [time(hour, tzinfo=zone) for hour in range(24)]
+    whole = [datetime.combine(date.fromisoformat(day), at) for at in (*hours, time.max.replace(tzinfo=zone))]
+    offsets = {at.replace(fold=fold).utcoffset() for at in whole for fold in (0, 1)}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 @lru_cache(maxsize=64)

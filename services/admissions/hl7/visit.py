@@ -96,22 +96,26 @@ def read(pv1: list[str], dialect: Dialect, rules: VisitRules) -> Pv1:
     )
 
 
-def stated(pv1: Pv1, times: Times, *, may_null: bool) -> Stated:
-    """What it states, its times read. Nulls that could undo care count only where the event allows it."""
+def stated(pv1: Pv1, times: Times) -> Stated:
+    """What it states, its times read."""
     said = pv1.stated
     discharge_at = times.read(pv1.discharged, "PV1-45") if pv1.discharged else UNSET
     if said.disposition == disposition.UNKNOWN:
         times.flag(disposition.UNCONFIRMED)
     admit_at = times.read(pv1.admitted, "PV1-44") if pv1.admitted else UNSET
-    if may_null:
-        return replace(said, admit_at=admit_at, discharge_at=discharge_at)
-    return replace(
-        said,
-        patient_class=said.patient_class or UNSET,
-        admit_at=admit_at,
-        discharge_at=discharge_at or UNSET,
-        disposition=said.disposition or UNSET,
-    )
+    return replace(said, admit_at=admit_at, discharge_at=discharge_at)
+
+
+def without_nulls(said: Stated) -> Stated:
+    """The same without the nulls that could undo care, which count only where the event allows them."""
+    if said.patient_class is None or said.discharge_at is None or said.disposition is None:
+        return replace(
+            said,
+            patient_class=said.patient_class or UNSET,
+            discharge_at=said.discharge_at or UNSET,
+            disposition=said.disposition or UNSET,
+        )
+    return said
 
 
 def _class(pv1: list[str], dialect: Dialect, rules: VisitRules) -> tuple[Text, bool | UnsetType]:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from msgspec import Struct
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One record, with its topic by our name for it (without the prefix)."""
 
     topic: str
