@@ -187,7 +187,21 @@ def mix(feed: list[Message]) -> dict[str, int]:
 
 def _patient(rng: Random, number: int, until: datetime) -> list[_Event]:
     """Everything one patient does: a visit, and for some of them another one days later."""
-    person = _Person(
+    person = _person(number)
+    leaves = until + timedelta(seconds=rng.uniform(-SPAN.total_seconds(), STILL_THERE.total_seconds()))
+    end = max(until, leaves + timedelta(hours=6))
+    events = _stay(rng, person, f"V{number:07d}1", leaves, end).events
+    if leaves < until - timedelta(days=2) and rng.random() < 0.15:
+        back = leaves + timedelta(hours=rng.uniform(20, 40))
+        again = back + (until - back) * rng.uniform(0.3, 0.95)
+        events += _stay(rng, person, f"V{number:07d}2", again, until, arrives=back).events
+    return events
+
+
+def _person(number: int) -> _Person:
+    """Who is registered under a number: the same in every feed, so that whoever comes back is the same person."""
+    rng = Random(number)
+    return _Person(
         mrn=4_000_000 + number * 7,
         family=rng.choice(_SYLLABLES) + rng.choice(_ENDINGS),
         given=rng.choice(_GIVEN),
@@ -199,14 +213,6 @@ def _patient(rng: Random, number: int, until: datetime) -> list[_Event]:
         provider=rng.randrange(1_000_000_000, 2_000_000_000),
         kin=(rng.choice(_GIVEN), rng.choice(_GIVEN)),
     )
-    leaves = until + timedelta(seconds=rng.uniform(-SPAN.total_seconds(), STILL_THERE.total_seconds()))
-    end = max(until, leaves + timedelta(hours=6))
-    events = _stay(rng, person, f"V{number:07d}1", leaves, end).events
-    if leaves < until - timedelta(days=2) and rng.random() < 0.15:
-        back = leaves + timedelta(hours=rng.uniform(20, 40))
-        again = back + (until - back) * rng.uniform(0.3, 0.95)
-        events += _stay(rng, person, f"V{number:07d}2", again, until, arrives=back).events
-    return events
 
 
 def _stay(

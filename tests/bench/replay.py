@@ -48,7 +48,7 @@ def _replay(lines: list[Line], until: datetime, config: replay.Config) -> float:
 
 
 def _year() -> Iterator[Line]:
-    """Week after week of the same hospital; every patient number comes back once a quarter."""
+    """Week after week of the same hospital; every patient comes back once a quarter."""
     rng = Random(SEED)
     for week in range(WEEKS):
         until = YEAR_BEGINS + timedelta(weeks=week + 1)
