@@ -18,8 +18,8 @@ from services.admissions.domain.identity import MergeFact, merge_facts, own_key
 from services.admissions.domain.identity import people as folded_people
 from services.admissions.domain.joins import AccountMove, Join, account_move, joins, reported_by
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
-from services.admissions.domain.order import RecordKey, record_key
-from services.admissions.domain.person import Registers, absorb, alike
+from services.admissions.domain.order import order_key, record_key
+from services.admissions.domain.person import Registers, absorb, alike, says_again
 from services.admissions.domain.superseded import last_word, repeats
 from services.admissions.holding import root_key
 from services.admissions.ledger import Sheaf, Told
@@ -32,7 +32,11 @@ _LONG_OVER = timedelta(days=400)
 
 
 class Identifier(Struct):
-    """A row of admissions.patient: an identifier and what was said under it; survivors hold the whole person."""
+    """A row of admissions.patient: an identifier and what was said under it; survivors hold the whole person.
+
+    `last` is what happened last of all that was said; `absorbed` tells whether the registers have it, which they need
+    not while it only repeats what was said before.
+    """
 
     patient_id: UUID
     key: PatientKey
@@ -40,6 +44,21 @@ class Identifier(Struct):
     record_id: UUID | None = None
     registers: Registers | None = None
     person: Patient | None = None
+    last: AdtEvent | None = None
+    absorbed: bool = True
+
+    def said(self) -> Registers | None:
+        """What was said under the identifier."""
+        if not self.absorbed and self.last is not None:
+            self.registers, self.absorbed = absorb(self.registers, self.last), True
+        return self.registers
+
+    def hear(self, event: AdtEvent) -> Registers:
+        """Take in what an event says; gives what is known then."""
+        self.registers = absorb(self.said(), event)
+        if self.last is None or order_key(event) > order_key(self.last):
+            self.last = event
+        return self.registers
 
 
 class VisitRow(Struct):
@@ -60,7 +79,7 @@ class VisitRow(Struct):
 class Root(Struct):
     """A row of admissions.visit_root with its events and, by generation, its visits.
 
-    `reporter` is the identifier that the event recorded last came under, `last` the last word of the visit as folded.
+    `reporter` is the event recorded last with the identifier it came under, `last` the last word of the visit as folded.
     """
 
     root_id: UUID
@@ -68,8 +87,20 @@ class Root(Struct):
     feed: str
     told: list[Told]
     visits: list[VisitRow]
-    reporter: tuple[RecordKey, UUID] | None = None
+    reporter: tuple[AdtEvent, UUID] | None = None
     last: AdtEvent | None = None
+
+    def tell(self, event: AdtEvent, patient_id: UUID | None) -> None:
+        """Keep an event of the visit number, and who was named last."""
+        self.told.append((patient_id, event))
+        if patient_id is not None and event.trigger != "A31":
+            known = self.reporter and self.reporter[0]
+            if (
+                known is None
+                or event.recorded_at > known.recorded_at
+                or (event.recorded_at == known.recorded_at and record_key(event) > record_key(known))
+            ):
+                self.reporter = event, patient_id
 
 
 class Admissions:
@@ -108,17 +139,17 @@ class Admissions:
         ]
         for event, identifier, root in kept:
             if root is not None:
-                root.told.append((identifier.patient_id if identifier else None, event))
+                root.tell(event, identifier.patient_id if identifier else None)
                 if (account := root_key(event, event.account)) is not None:
                     self._roots_under[account][root.root_id] = None
-                if identifier is not None and event.trigger != "A31":
-                    spoken = record_key(event), identifier.patient_id
-                    root.reporter = max(root.reporter or spoken, spoken)
         roots = {
             root.root_id: root
             for event, _, root in kept
             if root is not None and not self._repeats(root, event)
         }
+        # Most updates only repeat what is known.
+        if not roots and [event.trigger for event in events] == ["A08"] and self._same_person(*kept[0][:2]):
+            return []
         roots |= self._join(events)
         retold = self._tell_persons(kept, at, changed)
         written = {row.visit_id: (root, row) for root, row in self._fold(roots)}
@@ -191,7 +222,7 @@ class Admissions:
                 self._merges[self._named(key).key][fact.event_id] = fact
         keys = [key for fact in facts for key in (fact.retired, fact.surviving)]
         around, members = self._around([*keys, *(row.key for row in doubtful)])
-        registers = {row.key: row.registers for row in members if row.registers is not None}
+        registers = {row.key: said for row in members if (said := row.said()) is not None}
         found = folded_people(
             around.values(),
             first={key: own.first for key, own in registers.items() if own.first is not None},
@@ -229,8 +260,8 @@ class Admissions:
                 continue
             members[row.key] = row
             todo += (other.key for other in self._groups[row.survivor_id])
-            if row.registers is not None and row.registers.enterprise is not None:
-                todo.append(row.registers.enterprise.value)
+            if (said := row.said()) is not None and said.enterprise is not None:
+                todo.append(said.enterprise.value)
             for event_id, fact in self._merges[row.key].items():
                 found[event_id] = fact
                 todo += [fact.retired, fact.surviving]
@@ -256,16 +287,12 @@ class Admissions:
         facts: list[MergeFact] = []
         for event, row, _ in kept:
             facts += merge_facts(event)
-            if row is not None:
-                before, row.registers = row.registers, absorb(row.registers, event)
-                if before is not row.registers:
-                    if not (len(self._groups[row.survivor_id]) == 1 and alike(before, row.registers)):
+            if row is not None and not self._same_person(event, row):
+                before, now = row.said(), row.hear(event)
+                if before is not now:
+                    if not (len(self._groups[row.survivor_id]) == 1 and alike(before, now)):
                         news[row.patient_id] = row
-                    if (
-                        before is None
-                        or before.first != row.registers.first
-                        or (before.enterprise is not row.registers.enterprise)
-                    ):
+                    if before is None or before.first != now.first or before.enterprise is not now.enterprise:
                         doubtful.append(row)
         doubtful = [
             row for row in doubtful
@@ -277,14 +304,23 @@ class Admissions:
         for survivor_id in concerned:
             head, group = self._by_id[survivor_id], self._groups[survivor_id]
             if group:
-                now = person_of(
-                    head.patient_id, head.key, [row.key for row in group], [row.registers for row in group]
+                person = person_of(
+                    head.patient_id, head.key, [row.key for row in group], [row.said() for row in group]
                 )
-                if now != head.person:
+                if person != head.person:
                     if head.person is not None:
                         changed[survivor_id] = None
-                    head.person = now
+                    head.person = person
         return list(changed)
+
+    def _same_person(self, event: AdtEvent, row: Identifier | None) -> bool:
+        """Whether the event only says again what was said last of a person known under one identifier."""
+        if row is None:
+            return True
+        if row.last is None or len(self._groups[row.survivor_id]) > 1 or not says_again(event, row.last):
+            return False
+        row.last, row.absorbed = event, False
+        return True
 
     def _patient(self, row: VisitRow) -> Patient:
         """The person of a visit; under the number of the record, where that is one of several linked."""

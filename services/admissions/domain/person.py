@@ -161,6 +161,16 @@ def alike(one: Registers | None, other: Registers) -> bool:
     return True
 
 
+def says_again(event: AdtEvent, last: AdtEvent) -> bool:
+    """Whether the event says of a person what the one before it in event order said: then both need not be absorbed."""
+    return (
+        event.occurred_at > last.occurred_at
+        and event.received_at >= last.received_at
+        and event.enterprise is None
+        and event.person == last.person
+    )
+
+
 def combine(*several: Registers) -> Registers:
     """Put together what was said under several identifiers of one person."""
     if len(several) == 1:

@@ -1,6 +1,6 @@
 """The person: for each fact the last word in event order, under whatever identifier it was said."""
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -8,10 +8,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.admissions.domain.model import AdtEvent, NextOfKin, Phone
-from services.admissions.domain.person import Registers, absorb, alike, combine, person, without
-from tests.admissions.domain.builders import an_event, on, said
+from services.admissions.domain.order import order_key
+from services.admissions.domain.person import Registers, absorb, alike, combine, person, says_again, without
+from tests.admissions.domain.builders import M1, an_event, on, said
 
 
 def told(at: str, **statements: Any) -> AdtEvent:
@@ -183,6 +185,42 @@ def test_words_taken_back(kept: list[AdtEvent], gone: list[AdtEvent]) -> None:
     for event in kept:
         left = absorb(left, event)
     assert left == heard(*kept)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_EVENTS, min_size=1, max_size=4))
+def test_the_last_said_again_needs_not_be_absorbed_each_time(events: list[AdtEvent]) -> None:
+    """Given what was said last said again twice; then the person is the same, and only the second time is noted."""
+    last = max(events, key=order_key)
+    once, twice = (
+        structs.replace(
+            last,
+            control_id=f"again {hours}",
+            occurred_at=last.occurred_at + timedelta(hours=hours),
+            received_at=max(event.received_at for event in events),
+        )
+        for hours in (1, 2)
+    )
+    before = heard(*events)
+    assert says_again(once, last)
+    assert says_again(twice, once)
+    assert alike(before, absorb(before, once))
+    assert absorb(absorb(before, once), twice) == absorb(before, twice)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        told("06 09:00", name="B"),
+        told("05 09:00", name="A"),
+        structs.replace(told("06 09:00", name="A"), received_at=on("04 09:00")),
+        structs.replace(told("06 09:00", name="A"), enterprise=M1),
+    ],
+    ids=["something else", "at the same time", "known earlier", "with an enterprise identifier"],
+)
+def test_what_is_not_only_said_again(event: AdtEvent) -> None:
+    """Given another word, another order or another identifier; then it is absorbed."""
+    assert not says_again(event, told("05 09:00", name="A"))
 
 
 def test_words_that_nobody_took_for_the_last() -> None:
