@@ -9,7 +9,7 @@ from schemas.encounters import Visit
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.generations import generations
 from services.admissions.domain.model import AdtEvent, VisitKey
-from services.admissions.domain.order import record_key
+from services.admissions.domain.order import in_order, record_key
 from services.admissions.domain.states import CANCELS_ONE, CANCELS_STAY, DATA, SWAPS, TABLE, applied
 from services.admissions.domain.stay import describe
 
@@ -56,7 +56,7 @@ def _distinct(events: Sequence[AdtEvent], window: timedelta) -> list[AdtEvent]:
         once[event.event_id] = event if known is None else _merged(known, event)
     if len({event.fingerprint for event in once.values()}) < len(once):
         return _without_replays(once.values(), window)
-    return sorted(once.values(), key=record_key)
+    return in_order(once.values())
 
 
 def _without_replays(events: Iterable[AdtEvent], window: timedelta) -> list[AdtEvent]:
@@ -68,7 +68,7 @@ def _without_replays(events: Iterable[AdtEvent], window: timedelta) -> list[AdtE
             latest[event.fingerprint] = kept[event.event_id] = event
         else:
             kept[original.event_id] = _merged(kept[original.event_id], event)
-    return sorted(kept.values(), key=record_key)
+    return in_order(kept.values())
 
 
 def _merged(one: AdtEvent, other: AdtEvent) -> AdtEvent:

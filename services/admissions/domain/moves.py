@@ -1,6 +1,7 @@
 """Where the patient is, and the moves that hand him to other people: another unit, facility or service."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.encounters import Location, Transfer, VisitState
 from services.admissions.domain.cancels import Standing
@@ -128,6 +129,8 @@ def _move(event: AdtEvent) -> _Move:
     return (event.trigger, event.occurred_at, place.unit, place.facility)
 
 
+# A visit is folded again with every message of it.
+@lru_cache(maxsize=16384)
 def location(place: Place) -> Location:
     return construct(Location, unit=place.unit, room=place.room, bed=place.bed, facility=place.facility)
 

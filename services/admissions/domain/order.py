@@ -1,9 +1,10 @@
 """The one order of events: by what they say of themselves, never by when they reached us."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from operator import attrgetter
 
 from services.admissions.domain.model import AdtEvent
@@ -35,6 +36,15 @@ def order_key(event: AdtEvent) -> OrderKey:
 def record_key(event: AdtEvent) -> RecordKey:
     """The order in which events were recorded: what was typed last is what the sender means."""
     return (*_written(event), event.event_id)
+
+
+def in_order(events: Iterable[AdtEvent]) -> list[AdtEvent]:
+    """The events in the order in which they were recorded."""
+    found = sorted(events, key=_recorded_at)
+    # Mostly EVN-2 alone tells it.
+    if any(event.recorded_at == after.recorded_at for event, after in pairwise(found)):
+        found.sort(key=record_key)
+    return found
 
 
 def _written(event: AdtEvent) -> tuple[datetime, datetime, int, tuple[int, int, str], str]:

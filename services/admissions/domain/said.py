@@ -21,7 +21,7 @@ class Said:
     """Each field as last stated: an empty one keeps what was said before, the explicit null deletes it."""
 
     __slots__ = (
-        "_class", "_classed_by", "_implied", "_observation", "admission_type", "admit_source", "attending", "care_class",
+        "_class", "_classed_by", "_implied", "_observation", "_set", "admission_type", "admit_source", "attending", "care_class",
         "diagnoses", "emergency", "expected_return_at", "facility", "former", "inpatient", "patient_class",
     )  # fmt: skip
 
@@ -37,6 +37,7 @@ class Said:
         self.expected_return_at: datetime | None = None
         self.diagnoses: dict[tuple[str, str | None], Told] = {}
         self.former: list[tuple[Told, datetime]] = []
+        self._set: Sequence[DiagnosisEntry] = ()
         self._class: str | None = None
         self._classed_by = -1
         self._implied: str | None = None
@@ -62,7 +63,8 @@ class Said:
             self.attending = _word(event.attending)
         if event.expected_return_at is None or isinstance(event.expected_return_at, datetime):
             self.expected_return_at = event.expected_return_at
-        if event.diagnoses:
+        # A set said again changes nothing.
+        if event.diagnoses and event.diagnoses != self._set:
             self._diagnose(event.diagnoses, event.occurred_at)
 
     def _classify(self, event: AdtEvent, *, effective: bool, moved: bool) -> None:
@@ -97,6 +99,7 @@ class Said:
                 stands[key] = entry, before[key][1] if key in before else at
         self.former += ((told, at) for key, told in before.items() if key not in stands)
         self.diagnoses = stands
+        self._set = entries if all(entry.action is None for entry in entries) else ()
 
 
 def stated_class(event: AdtEvent) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.encounters import CareClass, Diagnosis, Disposition, Visit
 from services.admissions.domain.cancels import Standing, discharge_time, discharged_at, standing
@@ -169,6 +170,8 @@ def _diagnoses(told: Iterable[Told]) -> tuple[Diagnosis, ...]:
     )
 
 
+# A visit is folded again with every message of it.
+@lru_cache(maxsize=16384)
 def _diagnosis(entry: DiagnosisEntry, since: datetime, until: datetime | None = None) -> Diagnosis:
     return construct(
         Diagnosis,

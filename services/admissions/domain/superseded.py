@@ -31,6 +31,7 @@ _ONWARD = ADMITS | PLANS | {"A02", "A03", "A08"}
 """Events that take nothing back."""
 
 _content = attrgetter(*(name for name in AdtEvent.__struct_fields__ if name not in _TELLS_APART))
+_recorded_at = attrgetter("recorded_at")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -106,7 +107,9 @@ def _at_once(event: AdtEvent) -> bool:
 
 def last_word(events: Sequence[AdtEvent]) -> AdtEvent | None:
     """The last of these events in every order, if an update may say it again; None where there is none."""
-    last = max(events, key=record_key)
+    last = max(reversed(events), key=_recorded_at)
+    if any(event.recorded_at == last.recorded_at and event is not last for event in events):
+        last = max(events, key=record_key)
     if not _at_once(last) or (last.trigger != "A08" and not _repeatable(last, events)):
         return None
     # What acts on single codes may leave them in another order the second time.

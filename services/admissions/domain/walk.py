@@ -115,14 +115,15 @@ def _conversion(event: AdtEvent, registered_at: datetime) -> datetime:
 
 def _registered_at(stand: Standing) -> datetime | None:
     """When the visit was first heard of as one without admission."""
-    return min(
-        (
-            event.occurred_at
-            for n, event in enumerate(stand.events)
-            if without_admission(event) and n not in stand.undone
-        ),
-        default=None,
-    )
+    found: datetime | None = None
+    for n, event in enumerate(stand.events):
+        if (
+            without_admission(event)
+            and n not in stand.undone
+            and (found is None or event.occurred_at < found)
+        ):
+            found = event.occurred_at
+    return found
 
 
 def _step(found: Walk, at: datetime, n: int) -> None:
