@@ -1,9 +1,9 @@
 """Virtual time: instant by instant messages, then actions, then timers, through the domain code of the services."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from baton.replay.admissions import Admissions
+from baton.replay.admissions import Admissions, Said
 from baton.replay.config import Config
 from baton.replay.events import pass_on
 from baton.replay.notifications import Notifications
@@ -28,6 +28,7 @@ class Engine:
     def run(self, lines: Sequence[Line], until: datetime) -> None:
         """Walk through lines sorted by instant. Lines after `until` do not happen; a timer due at it does."""
         position, end = 0, len(lines)
+        said = self.admissions.read(lines)
         clocks = [timers for one in self.all for timers in (one.transitions.timers, one.notifications.timers)]
         while True:
             coming = [at for timers in clocks if (at := timers.next()) is not None]
@@ -38,10 +39,10 @@ class Engine:
             start = position
             while position < end and lines[position].at == now:
                 position += 1
-            self._step(lines[start:position], now)
+            self._step(lines[start:position], said, now)
 
-    def _step(self, arrived: Sequence[Line], now: datetime) -> None:
-        messages = [line.adt for line in arrived if line.adt is not None]
+    def _step(self, arrived: Sequence[Line], said: Iterator[Said], now: datetime) -> None:
+        messages = [next(said) for line in arrived if line.adt is not None]
         actions = [line.action for line in arrived if line.action is not None]
         events = self.admissions.on_messages(messages, now) if messages else []
         for one in self.all:

@@ -55,8 +55,8 @@ CODES = (
     "not_hl7", "not_adt", "no_control_id", "no_event", "unknown_event", "no_patient_identifier", "too_large",
     "unsupported_charset", "several_messages", "cannot_be_applied",
 )  # fmt: skip
-_Item = tuple[AdtEvent, Record, bytes]
-_Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
+Item = tuple[AdtEvent, Record, bytes]
+Refusal = tuple[UUID, Record, str, Rejection, bytes, datetime]
 
 
 class _Knows(NamedTuple):
@@ -92,12 +92,12 @@ class Inbound:
             for code in CODES:
                 registry.counter(REJECTED).labels(feed, code)
 
-    def read(self, record: Record, now: datetime) -> tuple[list[_Item], list[_Refusal]]:
+    def read(self, record: Record, now: datetime) -> tuple[list[Item], list[Refusal]]:
         """Read one record: usually one message; several where an engine batched them."""
         raw = record.value or b""
         arrival = arrived(record, now)
-        items: list[_Item] = []
-        refusals: list[_Refusal] = []
+        items: list[Item] = []
+        refusals: list[Refusal] = []
         plain = raw.startswith(b"MSH") and raw.count(b"MSH") == 1
         for index, part in enumerate([raw] if plain else list(frames.split(raw)) or [raw]):
             profile = self.feeds.of(record.topic, record.header("feed"), *sender(part))
@@ -118,8 +118,8 @@ class Inbound:
         pool = service.pool
         async with pool.acquire() as db:
             now = await clock.now(db)
-        items: list[_Item] = []
-        refusals: list[_Refusal] = []
+        items: list[Item] = []
+        refusals: list[Refusal] = []
         for record in records:
             read, refused = self.read(record, now)
             items += read
@@ -138,7 +138,7 @@ class Inbound:
         self.line.passed(len(items) + len(refusals), len(refusals))
         service.relay.wake()
 
-    def _judge(self, service: Service, items: Sequence[_Item], refusals: Sequence[_Refusal]) -> None:
+    def _judge(self, service: Service, items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
         try:
             self.line.judge(len(items) + len(refusals), (refusal[3].code for refusal in refusals))
         finally:
@@ -160,7 +160,7 @@ class Inbound:
             await service.marks.write(db, [record])
         service.relay.wake()
 
-    async def _keep_all(self, service: Service, items: Sequence[_Item], refusals: Sequence[_Refusal]) -> None:
+    async def _keep_all(self, service: Service, items: Sequence[Item], refusals: Sequence[Refusal]) -> None:
         wanted: set[UUID] = set()
         while True:
             try:
@@ -179,10 +179,10 @@ class Inbound:
         self._count(service.registry, tally, refusals, items, changed)
 
     async def _apply(
-        self, db: Db, items: Sequence[_Item], refusals: Sequence[_Refusal], knows: _Knows
+        self, db: Db, items: Sequence[Item], refusals: Sequence[Refusal], knows: _Knows
     ) -> tuple[int, Tally]:
         tally: Tally = defaultdict(lambda: [0] * 6)
-        first: dict[UUID, _Item] = {}
+        first: dict[UUID, Item] = {}
         for item in items:
             counts = tally[item[0].feed, ledger.hour(item[0].received_at)]
             counts[0] += _whole(item[0])
@@ -199,7 +199,7 @@ class Inbound:
             await store.count_messages(db, tally)
         return changed, tally
 
-    async def _keep(self, db: Db, first: dict[UUID, _Item], tally: Tally, knows: _Knows) -> int:
+    async def _keep(self, db: Db, first: dict[UUID, Item], tally: Tally, knows: _Knows) -> int:
         events = [(event_id, item[0]) for event_id, item in first.items()]
         kept = await holding.surrogates(db, events, knows.surrogates)
         held = await holding.hold(db, kept, knows.wanted)
@@ -219,7 +219,7 @@ class Inbound:
         await store.insert_messages(db, [(one, *first[one.event_id][1:]) for one in fresh])
         return await ledger.settle(db, fresh, held, self.feeds, knows.seen)
 
-    async def _ensure_months(self, pool: Pool, items: Sequence[_Item]) -> None:
+    async def _ensure_months(self, pool: Pool, items: Sequence[Item]) -> None:
         months = {item[0].received_at.strftime("message_%Y_%m"): item[0].received_at for item in items}
         missing = months.keys() - self._months
         if missing:
@@ -232,8 +232,8 @@ class Inbound:
         self,
         registry: metrics.Registry,
         tally: Tally,
-        refusals: Sequence[_Refusal],
-        items: Sequence[_Item],
+        refusals: Sequence[Refusal],
+        items: Sequence[Item],
         changed: int,
     ) -> None:
         counter = registry.counter
@@ -248,7 +248,7 @@ class Inbound:
         counter(CHANGED).inc(changed)
 
 
-def _heard(items: Sequence[_Item], refusals: Sequence[_Refusal]) -> Heard:
+def _heard(items: Sequence[Item], refusals: Sequence[Refusal]) -> Heard:
     """What each feed, and each unit named in PV1-3, has sent: to know when one of them falls silent."""
     heard: Heard = {}
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from baton.replay.admissions import Admissions
+from baton.replay.scenario import Line
 from services.admissions import publish
 from services.admissions.consumer import Inbound
 from services.admissions.domain.feed import FeedProfile
@@ -61,7 +62,7 @@ def replayed(events: Sequence[AdtEvent]) -> list[Any]:
     """The same of a replay, one message after the other."""
     admissions = Admissions(Made(events))
     for event in events:
-        admissions.on_messages([event.event_id.encode()], AT)
+        admissions.on_messages(admissions.read([Line(AT, adt=event.event_id.encode())]), AT)
     return _comparable(
         (
             msgspec.json.decode(row.visit.model_dump_json(exclude_none=True, exclude_defaults=True)),

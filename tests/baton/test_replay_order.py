@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baton.replay.admissions import Admissions
+from baton.replay.scenario import Line
 from services.admissions.domain.feed import FeedProfile
 from services.admissions.domain.model import AdtEvent
 from services.admissions.feeds import Feeds
@@ -48,7 +49,7 @@ def rows(messages: Sequence[AdtEvent], batches: random.Random | None = None) -> 
     todo = [event.event_id.encode() for event in messages]
     while todo:
         size = batches.randint(1, 3) if batches else 1
-        admissions.on_messages(todo[:size], AT)
+        admissions.on_messages(admissions.read([Line(AT, adt=raw) for raw in todo[:size]]), AT)
         del todo[:size]
     found = [
         (

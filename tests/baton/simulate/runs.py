@@ -36,7 +36,7 @@ def folded(sent: list[Sent]) -> tuple[Admissions, dict[str, dict[str, Any]]]:
     """What admissions holds after reading these messages, in the words of the truth."""
     admissions = Admissions(replay.load().inbound)
     for one in sent:
-        admissions.on_messages([one.data], one.at)
+        admissions.on_messages(admissions.read([replay.Line(one.at, adt=one.data)]), one.at)
     return admissions, {
         row.visit.number or "": _described(row.visit, who) for row, who in admissions.visits()
     }
