@@ -16,15 +16,20 @@ from schemas.encounters import EncounterEvent, Patient, Visit, VisitState
 from services.admissions import ledger
 from services.admissions.consumer import Inbound, Item, Refusal
 from services.admissions.domain.construct import construct
+from services.admissions.domain.feed import FeedProfile
+from services.admissions.domain.fold import fold
 from services.admissions.domain.identity import MergeFact, merge_facts, own_key
 from services.admissions.domain.identity import people as folded_people
 from services.admissions.domain.joins import AccountMove, Join, account_move, joins, reported_by
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
+from services.admissions.domain.onward import begin, goes_on
 from services.admissions.domain.order import order_key, record_key
 from services.admissions.domain.person import Registers, absorb, alike, says_again
+from services.admissions.domain.stay import summary
 from services.admissions.domain.superseded import last_word, repeats
+from services.admissions.domain.walk import Walk
 from services.admissions.holding import root_key
-from services.admissions.ledger import Sheaf, Told
+from services.admissions.ledger import Told
 from services.admissions.people import person_of
 from services.admissions.store import RootKey
 from services.chassis.kafka import Record
@@ -86,6 +91,7 @@ class Root(Struct):
     """A row of admissions.visit_root with its events and, by generation, its visits.
 
     `reporter` is the event recorded last with the identifier it came under, `last` the last word of the visit as folded.
+    `walk` has the first `taken` events, where the visit only ever went on.
     """
 
     root_id: UUID
@@ -95,6 +101,8 @@ class Root(Struct):
     visits: list[VisitRow]
     reporter: tuple[AdtEvent, UUID] | None = None
     last: AdtEvent | None = None
+    walk: Walk | None = None
+    taken: int = 0
 
     def tell(self, event: AdtEvent, patient_id: UUID | None) -> None:
         """Keep an event of the visit number, and who was named last."""
@@ -355,6 +363,8 @@ class Admissions:
         if root.root_id in self._joins or ledger.of_accounts(self._moves, root.told):
             return False
         root.last = event
+        if root.taken == len(root.told) - 1:
+            root.taken += 1
         return True
 
     # --- visits -----------------------------------------------------------------------------------------------
@@ -367,10 +377,19 @@ class Admissions:
         for root in roots.values():
             if root.root_id not in tied:
                 whose = self._reporter(root.told) if self._moves else root.reporter and root.reporter[1]
-                yield from self._describe(
-                    Sheaf(root.root_id, (root.root_id,)), whose, {root.root_id: root.told}
-                )
-                root.last = last_word([event for _, event in root.told])
+                own = [event for _, event in root.told]
+                if whose is not None:
+                    profile = self._inbound.feeds.by_name[root.feed]
+                    yield from self._write(root, self._visits(root, own, profile), None, whose, own[-1])
+                root.last = last_word(own)
+
+    def _visits(self, root: Root, own: Sequence[AdtEvent], profile: FeedProfile) -> list[Visit]:
+        """The visits of a number that is its own: mostly one, which goes on with one more event."""
+        follows = root.walk is not None and root.taken == len(own) - 1
+        if root.walk is None or not follows or not goes_on(root.walk, own[-1], own[:-1]):
+            root.walk = begin(own[0], profile) if len(own) == 1 else None
+        root.taken = len(own)
+        return list(fold(own, profile)) if root.walk is None else [summary(root.walk, 0)]
 
     def _fold_tied(self, todo: list[UUID]) -> Iterator[tuple[Root, VisitRow]]:
         said: dict[tuple[str, UUID], tuple[UUID, UUID, Join]] = {}
@@ -385,43 +404,42 @@ class Admissions:
         around = [(retired, fact) for retired, _, fact in said.values()]
         for sheaf in ledger.sheaves({root_id: root.key for root_id, root in known.items()}, around, told):
             whose = self._reporter([each for member in sheaf.members for each in told[member]])
-            yield from self._describe(sheaf, whose, told)
+            if whose is not None:
+                own = [event for member in sheaf.members for _, event in told[member]]
+                newest = max(own, key=lambda event: event.received_at) if sheaf.retired else own[-1]
+                profile = self._inbound.feeds.by_name[own[0].feed]
+                for root_id, visits, into in ledger.described(sheaf, told, own, profile):
+                    yield from self._write(self._root_of[root_id], visits, into, whose, newest)
 
     def _reporter(self, told: Sequence[Told]) -> UUID | None:
         return reported_by(told, ledger.of_accounts(self._moves, told))
 
-    def _describe(
-        self, sheaf: Sheaf, reporter: UUID | None, told: dict[UUID, list[Told]]
+    def _write(
+        self, root: Root, visits: list[Visit], into: UUID | None, reporter: UUID, newest: AdtEvent
     ) -> Iterator[tuple[Root, VisitRow]]:
-        if reporter is None:
-            return
-        own = [event for member in sheaf.members for _, event in told[member]]
-        profile = self._inbound.feeds.by_name[own[0].feed]
-        newest = max(own, key=lambda event: event.received_at) if sheaf.retired else own[-1]
-        for root_id, visits, into in ledger.described(sheaf, told, own, profile):
-            root = self._root_of[root_id]
-            visits += [ledger.vanished(row.visit) for row in root.visits[len(visits) :]]
-            for generation, visit in enumerate(visits):
-                before = root.visits[generation] if generation < len(root.visits) else None
-                patient_id = self._by_id[reporter].survivor_id
-                if before is not None and (before.patient_id, before.reported_id, before.folded_into, before.visit) == (
-                    patient_id, reporter, into, visit
-                ):  # fmt: skip
-                    continue
-                row = VisitRow(
-                    visit_id=before.visit_id if before else uuid5(root.root_id, str(generation)),
-                    root_id=root.root_id,
-                    reported_id=reporter,
-                    patient_id=patient_id,
-                    live=profile.mode == "live" and not newest.test,
-                    test=newest.test,
-                    learned_at=newest.received_at,
-                    revision=before.revision + 1 if before else 1,
-                    visit=visit,
-                    folded_into=into,
-                )
-                self._place(root, row, before)
-                yield root, row
+        """Keep the visits of a number; gives those that differ from what stood."""
+        visits += [ledger.vanished(row.visit) for row in root.visits[len(visits) :]]
+        patient_id = self._by_id[reporter].survivor_id
+        for generation, visit in enumerate(visits):
+            before = root.visits[generation] if generation < len(root.visits) else None
+            if before is not None and (before.patient_id, before.reported_id, before.folded_into, before.visit) == (
+                patient_id, reporter, into, visit
+            ):  # fmt: skip
+                continue
+            row = VisitRow(
+                visit_id=before.visit_id if before else uuid5(root.root_id, str(generation)),
+                root_id=root.root_id,
+                reported_id=reporter,
+                patient_id=patient_id,
+                live=self._inbound.feeds.by_name[newest.feed].mode == "live" and not newest.test,
+                test=newest.test,
+                learned_at=newest.received_at,
+                revision=before.revision + 1 if before else 1,
+                visit=visit,
+                folded_into=into,
+            )
+            self._place(root, row, before)
+            yield root, row
 
     def _place(self, root: Root, row: VisitRow, before: VisitRow | None) -> None:
         if before is None:

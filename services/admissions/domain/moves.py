@@ -106,11 +106,12 @@ class Moves:
 
     def _learned_at(self, event: AdtEvent) -> datetime:
         """When this very move was first heard of."""
-        if not self._learned:
+        found = _move(event)
+        if found not in self._learned:
             for other in self._stand.standing(("A01", "A02", "A06")):
                 move = _move(other)
                 self._learned[move] = min(other.received_at, self._learned.get(move, other.received_at))
-        return self._learned[_move(event)]
+        return self._learned[found]
 
     def transfers(self) -> tuple[Transfer, ...]:
         return tuple(self._found[key] for key in sorted(self._found))

@@ -39,9 +39,13 @@ def describe(
     events: Sequence[AdtEvent], generation: int, profile: FeedProfile, named: VisitKey | None = None
 ) -> Visit:
     """Describe one stay under a visit number from its events, in the order they were recorded."""
-    stand = standing(events, profile)
-    found = walk(stand, profile)
-    said = found.said
+    return summary(walk(standing(events, profile), profile), generation, named)
+
+
+def summary(found: Walk, generation: int, named: VisitKey | None = None) -> Visit:
+    """Describe a stay by where its walk ended."""
+    stand, said = found.stand, found.said
+    events = stand.events
     moves, state, care_class = found.moves, found.state or CANCELLED, found.said.care_class
     gone = state is DISCHARGED
     left = discharged_at(events, stand.discharges) if gone else None
@@ -84,7 +88,7 @@ def describe(
         gap=found.gap and not stand.standing(("A01", "A04")),
         flags=_flags(found, stand, begun, left),
         sources=(),
-        security_label=security_label(events, profile),
+        security_label=security_label(events, found.profile),
     )
 
 

@@ -67,23 +67,29 @@ def walk(stand: Standing, profile: FeedProfile) -> Walk:
     if stand.cancelled_at is not None:
         found.state, found.cancelled_at = CANCELLED, stand.cancelled_at
     for at, n in _in_event_order(stand):
-        event, before = stand.events[n], found.state
-        effective = n not in stand.undone
-        if effective:
-            _step(found, at, n)
-        elif event.trigger == "A03" and before in (None, PLANNED):
-            # Though it did not end, a visit there was.
-            found.gap = True
-            _enter(found, _resumed(found, event), at, n)
-        if event.trigger not in DATA or n in stand.parked:
-            continue
-        if found.moves.aware(n, before, found.state):
-            found.said.where(event)
-        if event.trigger not in _TO_COME or before in _AHEAD:
-            found.said.take(event, n, effective=effective, moved=found.state is not before)
-            _admit(found, at, event.trigger, before)
-            found.moves.follow(at, n, before, found.state, converted=_converted(found, event.trigger, before))
+        take(found, at, n)
     return found
+
+
+def take(found: Walk, at: datetime, n: int) -> None:
+    """Take the n-th event of the stay, the next in event order."""
+    stand = found.stand
+    event, before = stand.events[n], found.state
+    effective = n not in stand.undone
+    if effective:
+        _step(found, at, n)
+    elif event.trigger == "A03" and before in (None, PLANNED):
+        # Though it did not end, a visit there was.
+        found.gap = True
+        _enter(found, _resumed(found, event), at, n)
+    if event.trigger not in DATA or n in stand.parked:
+        return
+    if found.moves.aware(n, before, found.state):
+        found.said.where(event)
+    if event.trigger not in _TO_COME or before in _AHEAD:
+        found.said.take(event, n, effective=effective, moved=found.state is not before)
+        _admit(found, at, event.trigger, before)
+        found.moves.follow(at, n, before, found.state, converted=_converted(found, event.trigger, before))
 
 
 def _in_event_order(stand: Standing) -> list[tuple[datetime, int]]:
