@@ -31,10 +31,11 @@ class Engine:
         said = self.admissions.read(lines)
         clocks = [timers for one in self.all for timers in (one.transitions.timers, one.notifications.timers)]
         while True:
-            coming = [at for timers in clocks if (at := timers.next()) is not None]
-            if position < end:
-                coming.append(lines[position].at)
-            if not coming or (now := min(coming)) > until:
+            now = lines[position].at if position < end else None
+            for timers in clocks:
+                if (at := timers.next()) is not None and (now is None or at < now):
+                    now = at
+            if now is None or now > until:
                 return
             start = position
             while position < end and lines[position].at == now:

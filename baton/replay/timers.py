@@ -32,11 +32,9 @@ class Timers(Generic[Subject]):
     def next(self) -> datetime | None:
         """The next instant at which something happens by itself."""
         heap = self._heap
-        while heap:
-            if heap[0][1] in self._standing:
-                return heap[0][0]
+        while heap and heap[0][1] not in self._standing:
             heappop(heap)
-        return None
+        return heap[0][0] if heap else None
 
     def due(self, now: datetime) -> bool:
         """Whether something happens by itself by now."""

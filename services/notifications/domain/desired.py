@@ -83,10 +83,10 @@ def _ended(event: AnyDeadline, suffix: str, severity: str, raised_at: datetime) 
 
 
 def of_deadline(event: AnyDeadline, suffix: str, severity: str, raised_at: datetime) -> Alert:
-    kind = event.kind + suffix
+    subject, kind = subject_of(event), event.kind + suffix
     return Alert(
-        alert_id=identity(event.deadline_id, event.generation, kind),
-        subject=subject_of(event),
+        alert_id=identity(subject, event.generation, kind),
+        subject=subject,
         kind=kind,
         severity=severity,
         status=FIRING,
