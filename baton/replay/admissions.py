@@ -6,28 +6,22 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID, uuid5
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from baton.document import RejectedRow
+from baton.replay.rows import Identifier, Root, VisitRow
 from baton.replay.scenario import Line
 from schemas import topics
 from schemas.encounters import EncounterEvent, Patient, Visit, VisitState
 from services.admissions import ledger
 from services.admissions.consumer import Inbound, Item, Refusal
 from services.admissions.domain.construct import construct
-from services.admissions.domain.feed import FeedProfile
-from services.admissions.domain.fold import fold
 from services.admissions.domain.identity import MergeFact, merge_facts, own_key
 from services.admissions.domain.identity import people as folded_people
 from services.admissions.domain.joins import AccountMove, Join, account_move, joins, reported_by
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
-from services.admissions.domain.onward import begin, goes_on
-from services.admissions.domain.order import order_key, record_key
-from services.admissions.domain.person import Registers, absorb, alike, says_again
-from services.admissions.domain.stay import summary
-from services.admissions.domain.superseded import last_word, repeats
-from services.admissions.domain.walk import Walk
+from services.admissions.domain.person import alike, says_again
+from services.admissions.domain.superseded import repeats
 from services.admissions.holding import root_key
 from services.admissions.ledger import Told
 from services.admissions.people import person_of
@@ -40,81 +34,6 @@ _READ_AHEAD = 256
 
 Said = tuple[list[Item], list[Refusal]]
 """What one message says: its events, each with its record and bytes, or the reason why there is none."""
-
-
-class Identifier(Struct):
-    """A row of admissions.patient: an identifier and what was said under it; survivors hold the whole person.
-
-    `last` is what happened last of all that was said; `absorbed` tells whether the registers have it, which they need
-    not while it only repeats what was said before.
-    """
-
-    patient_id: UUID
-    key: PatientKey
-    survivor_id: UUID
-    record_id: UUID | None = None
-    registers: Registers | None = None
-    person: Patient | None = None
-    last: AdtEvent | None = None
-    absorbed: bool = True
-
-    def said(self) -> Registers | None:
-        """What was said under the identifier."""
-        if not self.absorbed and self.last is not None:
-            self.registers, self.absorbed = absorb(self.registers, self.last), True
-        return self.registers
-
-    def hear(self, event: AdtEvent) -> Registers:
-        """Take in what an event says; gives what is known then."""
-        self.registers = absorb(self.said(), event)
-        if self.last is None or order_key(event) > order_key(self.last):
-            self.last = event
-        return self.registers
-
-
-class VisitRow(Struct):
-    """A row of admissions.visit."""
-
-    visit_id: UUID
-    reported_id: UUID
-    patient_id: UUID
-    live: bool
-    test: bool
-    learned_at: datetime
-    revision: int
-    visit: Visit
-    root_id: UUID
-    folded_into: UUID | None = None
-
-
-class Root(Struct):
-    """A row of admissions.visit_root with its events and, by generation, its visits.
-
-    `reporter` is the event recorded last with the identifier it came under, `last` the last word of the visit as folded.
-    `walk` has the first `taken` events, where the visit only ever went on.
-    """
-
-    root_id: UUID
-    key: RootKey
-    feed: str
-    told: list[Told]
-    visits: list[VisitRow]
-    reporter: tuple[AdtEvent, UUID] | None = None
-    last: AdtEvent | None = None
-    walk: Walk | None = None
-    taken: int = 0
-
-    def tell(self, event: AdtEvent, patient_id: UUID | None) -> None:
-        """Keep an event of the visit number, and who was named last."""
-        self.told.append((patient_id, event))
-        if patient_id is not None and event.trigger != "A31":
-            known = self.reporter and self.reporter[0]
-            if (
-                known is None
-                or event.recorded_at > known.recorded_at
-                or (event.recorded_at == known.recorded_at and record_key(event) > record_key(known))
-            ):
-                self.reporter = event, patient_id
 
 
 class Admissions:
@@ -362,9 +281,7 @@ class Admissions:
             return False
         if root.root_id in self._joins or ledger.of_accounts(self._moves, root.told):
             return False
-        root.last = event
-        if root.taken == len(root.told) - 1:
-            root.taken += 1
+        root.repeated(event)
         return True
 
     # --- visits -----------------------------------------------------------------------------------------------
@@ -377,19 +294,9 @@ class Admissions:
         for root in roots.values():
             if root.root_id not in tied:
                 whose = self._reporter(root.told) if self._moves else root.reporter and root.reporter[1]
-                own = [event for _, event in root.told]
                 if whose is not None:
-                    profile = self._inbound.feeds.by_name[root.feed]
-                    yield from self._write(root, self._visits(root, own, profile), None, whose, own[-1])
-                root.last = last_word(own)
-
-    def _visits(self, root: Root, own: Sequence[AdtEvent], profile: FeedProfile) -> list[Visit]:
-        """The visits of a number that is its own: mostly one, which goes on with one more event."""
-        follows = root.walk is not None and root.taken == len(own) - 1
-        if root.walk is None or not follows or not goes_on(root.walk, own[-1], own[:-1]):
-            root.walk = begin(own[0], profile) if len(own) == 1 else None
-        root.taken = len(own)
-        return list(fold(own, profile)) if root.walk is None else [summary(root.walk, 0)]
+                    visits = root.fold(self._inbound.feeds.by_name[root.feed])
+                    yield from self._write(root, visits, None, whose, root.told[-1][1])
 
     def _fold_tied(self, todo: list[UUID]) -> Iterator[tuple[Root, VisitRow]]:
         said: dict[tuple[str, UUID], tuple[UUID, UUID, Join]] = {}
