@@ -98,7 +98,7 @@ def read(
     if fault is not None:
         return fault
     flags: list[str] = []
-    if b"\n" in body or b"\r\r" in body or body.endswith(b"\r"):
+    if b"\n" in body or b"" in body.split(b"\r"):
         body = _cleaned(body, flags)
     separator = body[3:4]
     first, cr, rest = body.partition(b"\r")
@@ -120,7 +120,7 @@ def read(
         return _CHARSET
     dialect = dialect_of(chr(separator[0]), marks, text.codec)
     message = Message(dialect, lines, _fingerprint(header, separator, cr + rest), flags)
-    return _SEVERAL if "\rMSH" in text.text and "MSH" in message.segments else message
+    return _SEVERAL if text.text.rfind("MSH") > 0 and "MSH" in message.segments else message
 
 
 def _fault_of_header(body: bytes) -> Rejection | None:

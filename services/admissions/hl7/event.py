@@ -77,13 +77,13 @@ def build(
     """One event; a Rejection where no patient can be named and the event is about one."""
     kind, dialect = header.kind, message.dialect
     trigger, sender, may_null = kind.trigger, kind.facility, kind.trigger in MAY_NULL
-    personal = tuple([line for line in lines if line[:3] in _PERSONAL])
+    personal, of_stay = _told_apart(lines)
     whose = _personal(personal, dialect, rules, sender) if personal else _NOBODY
     if whose.patient is None and trigger in TYPES and trigger not in NEEDS_NO_PATIENT:
         return _NO_PATIENT if "PID" in er7.by_name(lines, dialect.field) else _NO_PID
     offset = moments.offset_of(header, dialect, rules)
-    of_stay = (
-        tuple([line for line in lines if line[:3] in stays.SEGMENTS]),
+    stay_in = (
+        of_stay,
         dialect,
         rules,
         sender,
@@ -91,11 +91,11 @@ def build(
         zone_of,
         offset,
     )
-    stay = stays.kept(*of_stay)
+    stay = stays.kept(*stay_in)
     times = Times(stay.zone, dialect.component, [*message.flags])
     when = moments.read(header, times, rules, offset, received_at)
     if stay.by_day:
-        stay = stays.read(*of_stay, tuple(times.anchors))
+        stay = stays.read(*stay_in, tuple(times.anchors))
     prior, visit = _NO_PRIOR, stay.visit or whose.account
     if whose.has_mrg or trigger in LINKS:
         prior = _prior(
@@ -161,6 +161,18 @@ def build(
     if trigger == "A03" and rules.profile.loa_as_a03 and _is_leave(stated):
         return _as_leave(event)
     return event
+
+
+def _told_apart(lines: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines about the person and those about the stay; no others are read here."""
+    personal, of_stay = [], []
+    for line in lines:
+        name = line[:3]
+        if name in _PERSONAL:
+            personal.append(line)
+        elif name in stays.SEGMENTS:
+            of_stay.append(line)
+    return tuple(personal), tuple(of_stay)
 
 
 # A hospital sends the same PID and NK1 with nearly every message of a visit; each is read once.

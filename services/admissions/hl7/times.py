@@ -34,7 +34,7 @@ class Stamp(Struct, frozen=True):
     flag: str | None = None
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=1024)
 def parse(raw: str, zone: ZoneInfo, offset: tzinfo | None = None, zero_is_date: bool = False) -> Stamp:
     """Read one value. An offset in it wins, then `offset` (that of MSH-7), then the zone of the facility."""
     size = len(raw)
