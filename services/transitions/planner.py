@@ -15,7 +15,6 @@ from services.transitions import store
 from services.transitions.domain.acknowledge import acknowledgements
 from services.transitions.domain.actions import Read, Refusal, read_action
 from services.transitions.domain.answers import COUNTED, answers
-from services.transitions.domain.identity import episode_id
 from services.transitions.domain.kept import MOVED, NOTHING_KEPT, Kept, Under
 from services.transitions.domain.model import NO_NEWS, Answer, AnswerRow, DeadlineRow, EpisodeRow, News, Plan
 from services.transitions.domain.plan import plan
@@ -131,7 +130,7 @@ def plan_one(
     _acknowledge(holding, episodes, deadlines, out)
     out.episodes += episodes.values()
     out.deadlines += ((patient_id, row) for row in deadlines.values())
-    ends = {episode_id(one.visit_id, one.kind, one.anchor): one.window_end for one in ought.episodes}
+    ends = {one.episode_id: one.window_end for one in ought.episodes} if deadlines else {}
     for row in deadlines.values():
         out.rearmed.add(row.deadline_id)
         out.timers += ((row.deadline_id, n, at) for n, at in timers(row, ends.get(row.episode_id)))

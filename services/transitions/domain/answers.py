@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from services.transitions.domain.acknowledge import DUE_SOON, MISSED, READMISSION
 from services.transitions.domain.episodes import GONE
 from services.transitions.domain.handoff import ACCEPTED_TYPE
-from services.transitions.domain.identity import episode_id
 from services.transitions.domain.meant import misdirected
 from services.transitions.domain.model import Answer, Deed, Plan, PlannedDeadline, PlannedEpisode, Stay
 
@@ -68,8 +67,7 @@ def _answer(deed: Deed, case: Case) -> Answer:
 
 
 def _of(episode: PlannedEpisode, kinds: Iterable[str] = ()) -> Answer:
-    name = episode_id(episode.visit_id, episode.kind, episode.anchor)
-    return Answer(COUNTED, None, tuple(kinds), episode.visit_id, name)
+    return Answer(COUNTED, None, tuple(kinds), episode.visit_id, episode.episode_id)
 
 
 def _discharges(case: Case) -> list[PlannedEpisode]:

@@ -67,7 +67,7 @@ def carried(
     same = row is not None and row.due_at == planned.due_at and row.status == status
     warned = _warned(row, planned, status, settled_at, moment)
     return DeadlineRow(
-        deadline_id=deadline_id(episode, planned.kind),
+        deadline_id=row.deadline_id if row else deadline_id(episode, planned.kind),
         episode_id=episode,
         kind=planned.kind,
         status=status,

@@ -102,7 +102,16 @@ def _acknowledged_by(draft: Draft, deadlines: Iterable[PlannedDeadline]) -> date
     return None
 
 
-def arrived(draft: Draft, stays: Iterable[Stay]) -> datetime | None:
+def admissions(stays: Iterable[Stay]) -> list[tuple[datetime, str]]:
+    """When a patient was admitted where, as far as a message said so."""
+    return [
+        (stay.admitted_at, stay.facility)
+        for stay in stays
+        if stay.inpatient and stay.admitted_at and stay.state in _HERE and stay.start_told
+    ]
+
+
+def arrived(draft: Draft, admitted: Iterable[tuple[datetime, str]]) -> datetime | None:
     """When the patient was admitted at another facility after this discharge to one, as far as its feed is ours.
 
     That ends the time in which nobody has the patient. It acknowledges nothing: the clinical handoff is owed all the same.
@@ -110,14 +119,19 @@ def arrived(draft: Draft, stays: Iterable[Stay]) -> datetime | None:
     if draft.opening.episode != FACILITY_HANDOFF:
         return None
     until = draft.end.at if draft.end else None
-    begun = (
-        stay.admitted_at
-        for stay in stays
-        if stay.inpatient and stay.state in _HERE and stay.facility != draft.stay.facility and stay.start_told
-    )
+    since, here = draft.start.at, draft.stay.facility
     return min(
-        (at for at in begun if at and at >= draft.start.at and (not until or at <= until)), default=None
+        (at for at, where in admitted if where != here and at >= since and (not until or at <= until)),
+        default=None,
     )
+
+
+def arrivals(left: Sequence[Stay], admitted: Iterable[tuple[datetime, str]]) -> list[tuple[datetime, str]]:
+    """All admissions that may be the arrival of one who left one of these stays; see `arrived`."""
+    since = min((at for stay in left if (at := stay.discharged_at)), default=None)
+    if since is None:
+        return []
+    return [one for one in admitted if one[0] >= since and any(one[1] != stay.facility for stay in left)]
 
 
 def waivers(drafts: Sequence[Draft], deeds: Sequence[Deed]) -> dict[tuple[int, str], datetime]:

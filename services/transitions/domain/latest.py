@@ -7,21 +7,46 @@ Result = TypeVar("Result")
 
 
 class Latest(Generic[Result]):
-    """Results of a pure function, one for each key; those longest not asked for are forgotten."""
+    """One result for each key; those longest not asked for are forgotten."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: dict[Hashable, tuple[tuple[object, ...], Result]] = {}
+        self._known: dict[Hashable, Result] = {}
 
-    def of(self, key: Hashable, given: tuple[object, ...], make: Callable[[], Result]) -> Result:
-        """What `make` gives, made anew only where `given`, all that it depends on, differs from last time."""
+    def get(self, key: Hashable) -> Result | None:
         known = self._known.pop(key, None)
-        if known is None or known[0] != given:
-            known = given, make()
-            if len(self._known) >= self._most:
-                del self._known[next(iter(self._known))]
-        self._known[key] = known
-        return known[1]
+        if known is not None:
+            self._known[key] = known
+        return known
+
+    def keep(self, key: Hashable, result: Result) -> None:
+        known = self._known
+        known.pop(key, None)
+        if len(known) >= self._most:
+            del known[next(iter(known))]
+        known[key] = result
 
     def forget(self) -> None:
         self._known.clear()
+
+
+class Computed(Generic[Result]):
+    """Results of a pure function, made anew only where what they depend on differs from last time."""
+
+    def __init__(self, most: int) -> None:
+        self._latest: Latest[tuple[tuple[object, ...], Result]] = Latest(most)
+        self.forget = self._latest.forget
+
+    def of(
+        self,
+        key: Hashable,
+        given: tuple[object, ...],
+        make: Callable[[], Result],
+        holds: Callable[[Result], bool] | None = None,
+    ) -> Result:
+        """What `make` gives. `given` is all that it depends on; where that is the time as well, `holds` says whether it still does."""
+        known = self._latest.get(key)
+        if known is None or known[0] != given or (holds and not holds(known[1])):
+            known = given, make()
+            self._latest.keep(key, known)
+        return known[1]

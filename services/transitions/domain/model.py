@@ -255,10 +255,11 @@ class PlannedEpisode(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `closed` holds (reason, instant) where it has ended. `opens_at` is set where nothing was said of the
     destination: the episode waits until then for a word, unless it is open already. `window_end` is when time
-    alone ends it. `said` are the actions that
+    alone ends it. `episode_id` is its name for ever. `said` are the actions that
     were found to speak of this handoff.
     """
 
+    episode_id: str
     visit_id: UUID
     kind: str
     anchor: str

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
+from operator import itemgetter
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -28,6 +30,7 @@ _REVISITS = {"emergency": ED_REVISIT, "observation": OBS_REVISIT}
 _NO_INDEX = frozenset({"still_patient", "expired"})
 _EMERGENCY = frozenset({"E", "1"})
 _ELECTIVE = frozenset({"C", "3"})
+_BEGUN = itemgetter(0)
 _CATEGORY = re.compile(r"[A-Z0-9][0-9][0-9A-Z]")
 
 
@@ -39,10 +42,12 @@ class History:
         self.facilities = given.facilities
         self.died_at = given.died_at
         known = [(begun, stay) for stay in stays if (begun := begun_at(stay))]
-        known.sort(key=lambda pair: (pair[0], *_among_equals(pair[1])))
+        known.sort(key=_BEGUN)
+        if any(one[0] == other[0] for one, other in pairwise(known)):
+            known.sort(key=lambda pair: (pair[0], *_among_equals(pair[1])))
         self.stays = [stay for _, stay in known]
         self.order = {stay.visit_id: n for n, stay in enumerate(self.stays)}
-        self.starts = {stay.visit_id: stay for stay in self.stays if self._counts_as_start(stay)}
+        self.starts = {n: stay for n, stay in enumerate(self.stays) if self._counts_as_start(stay)}
 
     def _counts_as_start(self, stay: Stay) -> bool:
         """An A01 or A06 into acute inpatient care: post-acute stays are no readmissions (CMS measure 0506)."""
@@ -65,9 +70,10 @@ class History:
         """
         if left_at(earlier) is None:
             return None
-        for later in self.starts.values():
+        place = self.order[earlier.visit_id]
+        for n, later in self.starts.items():
             at = later.admitted_at
-            if at is None or not self._follows(later, earlier) or self._dead_by(at):
+            if at is None or n <= place or self._dead_by(at):
                 continue
             if self.within(earlier, at) is not None:
                 return at, later.admit_learned_at or later.learned_at
@@ -76,20 +82,20 @@ class History:
     def verdicts(self) -> list[tuple[UUID, PlannedReadmission]]:
         """Every later arrival that counts, with the earlier visit it counts against."""
         found = []
-        for later in self.stays:
-            if later.visit_id in self.starts:
-                verdict = self._of_start(later)
+        for n, later in enumerate(self.stays):
+            if n in self.starts:
+                verdict = self._of_start(n, later)
             elif later.care_class in _REVISITS and not is_inpatient(later) and not self._joined(later):
-                verdict = self._of_revisit(later)
+                verdict = self._of_revisit(n, later)
             else:
                 continue
             if verdict:
                 found.append(verdict)
         return found
 
-    def _of_start(self, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
+    def _of_start(self, n: int, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
         at = later.admitted_at
-        index = self._index(later, at) if at else None
+        index = self._index(n, at) if at else None
         if index is None or at is None:
             return None
         gap = self.within(index, at)
@@ -102,22 +108,22 @@ class History:
             found = replace(found, needs_review=True)
         return index.visit_id, found
 
-    def _of_revisit(self, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
+    def _of_revisit(self, n: int, later: Stay) -> tuple[UUID, PlannedReadmission] | None:
         at = later.started_at
         seen = at and later.state != "planned" and not later.gap
-        index = self._index(later, at) if at and seen else None
+        index = self._index(n, at) if at and seen else None
         if index is None or at is None or self.within(index, at) is None:
             return None
         return index.visit_id, _readmission(later, index, _REVISITS[later.care_class], at, notice=False)
 
-    def _index(self, later: Stay, at: datetime) -> Stay | None:
-        """The latest acute inpatient stay completed by the day of `at`. Who was dead by then has none."""
+    def _index(self, n: int, at: datetime) -> Stay | None:
+        """The latest acute inpatient stay before the n-th, completed by the day of `at`. Who was dead by then has none."""
         if self._dead_by(at):
             return None
         best: Stay | None = None
-        for stay in self.stays:
+        for stay in self.stays[:n]:
             left = left_at(stay)
-            if left is None or not is_inpatient(stay) or not self._follows(later, stay):
+            if left is None or not is_inpatient(stay):
                 continue
             facility = self.facilities.of(stay.facility)
             if not facility.acute or stay.disposition_category in _NO_INDEX:
@@ -169,9 +175,6 @@ class History:
         if begun is None or not on or not at or stay.facility != visit.facility or stay.state == "planned":
             return False
         return at >= begun and (left is None or at - left <= self.engine.ed_to_ip_gap)
-
-    def _follows(self, later: Stay, earlier: Stay) -> bool:
-        return self.order[later.visit_id] > self.order[earlier.visit_id]
 
     def _dead_by(self, at: datetime) -> bool:
         return self.died_at is not None and self.died_at <= at

@@ -8,8 +8,8 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from services.transitions.domain import standing
 from services.transitions.domain.carry import Moment, carried, cause, voided
-from services.transitions.domain.identity import episode_id
 from services.transitions.domain.model import (
     NO_NEWS,
     DeadlineRow,
@@ -52,13 +52,17 @@ def reconcile(
     moment = Moment(as_of, arrival, news)
     before = {row.episode_id: row for row in rows}
     after: dict[str, EpisodeRow] = {}
+    made: list[tuple[PlannedEpisode, EpisodeRow]] = []
     for planned in plan.episodes:
-        name = episode_id(planned.visit_id, planned.kind, planned.anchor)
+        name = planned.episode_id
         row = before.get(name)
-        standing = row is not None and row.status != "void"
-        if planned.opens_at and planned.opens_at > as_of and not standing:
+        if planned.opens_at and planned.opens_at > as_of and (row is None or row.status == "void"):
+            continue
+        if row is not None and row.patient_id == patient_id and standing.as_made(row, planned, as_of):
+            after[name] = row
             continue
         after[name] = _episode(row, planned, name, patient_id, moment)
+        made.append((planned, after[name]))
     for name, row in before.items():
         if name not in after:
             after[name] = _void(row, patient_id, moment)
@@ -66,6 +70,8 @@ def reconcile(
     deadlines: list[DeadlineRow] = []
     for name, row in after.items():
         _collect(before.get(name), row, episodes, deadlines)
+    for planned, row in made:
+        standing.note(planned, row)
     return Changes(tuple(episodes), tuple(deadlines), tuple(after.values()), plan.replan_at)
 
 
@@ -84,6 +90,8 @@ def _collect(
     old: EpisodeRow | None, new: EpisodeRow, episodes: list[EpisodeRow], deadlines: list[DeadlineRow]
 ) -> None:
     """Give what changed its next revision. What a deadline's event says of its episode counts as its own."""
+    if old is new:
+        return
     moved = old is not None and _address(old) != _address(new)
     for kind, deadline in new.deadlines.items():
         was = old.deadlines.get(kind) if old else None
@@ -97,19 +105,22 @@ def _collect(
         deadlines.append(deadline)
     if old is None:
         new.revision = 1
-    elif _said(old) != _said(new):
+    elif standing.said(old) != standing.said(new):
         new.revision = old.revision + 1
     else:
         return
     episodes.append(new)
 
 
-_said = attrgetter(*(name for name in EpisodeRow.__struct_fields__ if name not in {"deadlines", "revision"}))
 _address = attrgetter("patient_id", "visit_id", "facility", "unit", "team", "live")
 
 
 def _void(row: EpisodeRow, patient_id: UUID, moment: Moment) -> EpisodeRow:
     """It turned out never to have been."""
+    if (row.status, row.patient_id) == ("void", patient_id) and all(
+        each.status == "void" for each in row.deadlines.values()
+    ):
+        return row
     deadlines = {kind: voided(deadline, moment) for kind, deadline in row.deadlines.items()}
     if row.status == "void":
         return replace(row, patient_id=patient_id, deadlines=deadlines)
@@ -135,18 +146,18 @@ def _episode(
     patient_id: UUID,
     moment: Moment,
 ) -> EpisodeRow:
-    standing = row is not None and row.status != "void"
+    stands = row is not None and row.status != "void"
     status = "closed" if planned.closed else "open"
     reason, closed_at = planned.closed or (None, None)
     if row is None:
         planned = _in_hindsight(planned, moment)
         learned, known = planned.learned_at, planned.learned_at if status == "open" else moment.arrival
     else:
-        learned = row.learned_at if standing else cause(planned.learned_at, row.known_at, moment)
+        learned = row.learned_at if stands else cause(planned.learned_at, row.known_at, moment)
         same = (row.status, row.close_reason) == (status, reason)
         known = row.known_at if same else moment.arrival
-    readmission = _readmission(row if standing else None, planned.readmission, moment)
-    notices = _notices(row.notices if row else (), planned.notices, None if standing else learned, moment)
+    readmission = _readmission(row if stands else None, planned.readmission, moment)
+    notices = _notices(row.notices if row else (), planned.notices, None if stands else learned, moment)
     if row is not None and (_taken_back(row.readmission, readmission) or _fewer(row.notices, notices)):
         known = moment.arrival
     deadlines: dict[str, DeadlineRow] = {}
@@ -154,7 +165,7 @@ def _episode(
         was = row.deadlines.get(deadline.kind) if row else None
         # A missed handoff that the patient left behind is not paged again when the leave is cancelled.
         quiet = planned.kind == "unit_handoff"
-        without = row.learned_at if row and standing and was is None else None
+        without = row.learned_at if row and stands and was is None else None
         deadlines[deadline.kind] = carried(was, deadline, name, moment, quiet=quiet, without_since=without)
     for kind, was in row.deadlines.items() if row else ():
         if kind not in deadlines:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from services.transitions.domain import fire
+from services.transitions.domain import fire, standing
 from services.transitions.domain.model import Deed, EpisodeRow, Plan, Stay
-from services.transitions.domain.plan import EPISODES, plan
+from services.transitions.domain.number import EPISODES, NUMBERS
+from services.transitions.domain.plan import plan
 from services.transitions.domain.reconcile import Changes, reconcile, timers
 from services.transitions.domain.risk.assess import RISKS
 from services.transitions.protocol import load_protocol
@@ -466,6 +467,8 @@ def test_what_is_kept_of_earlier_plans_never_shows(
     kept = [ought(known, mark) for known, mark in steps]
     for (known, mark), before in zip(steps, kept, strict=True):
         EPISODES.forget()
+        NUMBERS.forget()
+        standing.forget()
         RISKS.forget()
         assert before == ought(known, mark)
 

@@ -4,7 +4,9 @@ import statistics
 from collections.abc import Callable
 from time import thread_time_ns
 
-from services.transitions.domain.plan import EPISODES, plan
+from services.transitions.domain import standing
+from services.transitions.domain.number import EPISODES, NUMBERS
+from services.transitions.domain.plan import plan
 from services.transitions.domain.reconcile import reconcile
 from services.transitions.domain.risk.assess import RISKS
 from tests.transitions.domain.builders import (
@@ -47,6 +49,8 @@ def measured(work: Callable[[], object], times: int = 4000) -> tuple[float, floa
     taken = []
     for _ in range(times):
         EPISODES.forget()
+        NUMBERS.forget()
+        standing.forget()
         RISKS.forget()
         begun = thread_time_ns()
         work()

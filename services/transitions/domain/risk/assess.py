@@ -10,7 +10,7 @@ from msgspec import Struct
 from schemas.reference.conditions import conditions, meaning
 from services.transitions.domain.calendar import local_date
 from services.transitions.domain.episodes import Draft, left_at
-from services.transitions.domain.latest import Latest
+from services.transitions.domain.latest import Computed
 from services.transitions.domain.model import Deed, PlannedReadmission, Stay
 from services.transitions.domain.readmission import (
     CHAIN,
@@ -27,7 +27,7 @@ from services.transitions.domain.risk.programme import Background, Coded, progra
 from services.transitions.domain.risk.rules import ProgrammeRules, RiskRules
 from services.transitions.domain.risk.steps import steps
 
-RISKS: Latest[Risk] = Latest(10_000)
+RISKS: Computed[Risk] = Computed(10_000)
 
 _POST_ACUTE = frozenset({"snf", "irf", "ltch"})
 """Facilities whose stays are no hospitalisations."""
@@ -36,9 +36,13 @@ _FOLLOWED = ("assessment_recorded", "programme_confirmed", "care_plan_recorded",
 
 
 class Person(Struct, frozen=True, gc=False):
-    """What is the same for all discharges of one person: stays, which stay went on as which, and deeds by time."""
+    """What is the same for all discharges of one person: stays, which stay went on as which, and deeds by time.
+
+    `begun` are the stays with the first instant of each.
+    """
 
     history: History
+    begun: Sequence[tuple[datetime, Stay]]
     before: Mapping[UUID, tuple[UUID, str]]
     deeds: Sequence[Deed]
     rules: RiskRules
@@ -54,7 +58,8 @@ def person(
     before = {
         said.visit_id: (index, said.verdict) for index, said in verdicts if said.verdict in (CHAIN, COMBINED)
     }
-    return Person(history, before, [deed for deed in deeds if deed.type in _FOLLOWED], rules)
+    begun = [(min(_times(stay)), stay) for stay in history.stays]
+    return Person(history, begun, before, [deed for deed in deeds if deed.type in _FOLLOWED], rules)
 
 
 def risk_of(draft: Draft, whose: Person) -> Risk:
@@ -62,37 +67,55 @@ def risk_of(draft: Draft, whose: Person) -> Risk:
     left = left_at(draft.stay)
     if draft.anchor or left is None:
         return Risk()
-    stays = _by_then(draft.stay, left, whose.history.stays)
+    stays = _by_then(max(left, *_times(draft.stay)), whose)
+    deeds = _concerning(draft.stay, draft.end.at if draft.end else None, whose)
     before = [whose.before.get(stay.visit_id) for stay in stays] if whose.before else []
     given = (
         draft.stay,
         draft.start,
-        draft.end,
         stays,
         before,
-        whose.deeds,
+        deeds,
         whose.rules,
         whose.history.facilities,
         whose.history.engine,
     )
-    return RISKS.of(draft.stay.visit_id, given, lambda: _risk_of(draft, left, whose))
+    return RISKS.of(draft.stay.visit_id, given, lambda: _risk_of(draft, left, deeds, whose))
 
 
-def _by_then(stay: Stay, left: datetime, stays: Iterable[Stay]) -> list[Stay]:
+def depends_on(stays: Sequence[Stay], whose: Person) -> tuple[object, ...]:
+    """All that the risk after the discharges of these stays comes from, besides themselves."""
+    if not stays:
+        return ()
+    known = _by_then(max(at for stay in stays for at in _times(stay)), whose)
+    before = [whose.before.get(each.visit_id) for each in known] if whose.before else []
+    return known, before, _concerning(stays[0], None, whose), whose.rules, whose.history.engine
+
+
+def _concerning(stay: Stay, until: datetime | None, whose: Person) -> list[Deed]:
+    """What was found out about the person, and what else was done about this visit number, before this instant."""
+    return [
+        deed
+        for deed in whose.deeds
+        if (until is None or deed.occurred_at < until)
+        and (deed.root_id == stay.root_id or deed.type == "assessment_recorded")
+    ]
+
+
+def _by_then(until: datetime, whose: Person) -> list[Stay]:
     """The stays that risk may depend on: those of which anything was before the end of this one."""
-    until = max(left, *_times(stay))
-    return [each for each in stays if min(_times(each)) <= until]
+    return [stay for begun, stay in whose.begun if begun <= until]
 
 
 def _times(stay: Stay) -> list[datetime]:
     return [at for at in (stay.started_at, stay.admitted_at, stay.discharged_at) if at]
 
 
-def _risk_of(draft: Draft, left: datetime, whose: Person) -> Risk:
+def _risk_of(draft: Draft, left: datetime, deeds: Sequence[Deed], whose: Person) -> Risk:
     chain = _chain(draft.stay, whose)
     score = _lace(draft, left, chain, whose)
-    decided = _programme(draft, left, chain, whose)
-    told = (deed.at for deed in whose.deeds if deed.occurred_at == decided.since)
+    decided = _programme(draft, left, chain, deeds, whose)
+    told = (deed.at for deed in deeds if deed.occurred_at == decided.since)
     return Risk(_high(score, decided), score, decided, max((draft.stay.learned_at, *told)))
 
 
@@ -149,10 +172,10 @@ def _emergencies(chain: Sequence[Stay], begun: datetime, zone: ZoneInfo, history
     )
 
 
-def _programme(draft: Draft, left: datetime, chain: Sequence[Stay], whose: Person) -> Programme:
+def _programme(
+    draft: Draft, left: datetime, chain: Sequence[Stay], deeds: Sequence[Deed], whose: Person
+) -> Programme:
     stay, zone, rules = draft.stay, draft.start.facility.tz, whose.rules.programme
-    until = draft.end.at if draft.end else None
-    deeds = [deed for deed in whose.deeds if until is None or deed.occurred_at < until]
     mine = [deed for deed in deeds if deed.root_id == stay.root_id]
     begun = begun_at(chain[0]) or left
     confirmed = tuple(d for d in mine if d.type == "programme_confirmed" and d.occurred_at >= begun)
