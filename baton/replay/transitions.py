@@ -13,7 +13,7 @@ from schemas.transitions import TeamAck
 from services.transitions.domain import fire
 from services.transitions.domain.actions import Read
 from services.transitions.domain.model import NO_NEWS, DeadlineRow, EpisodeRow, News, Stay
-from services.transitions.domain.stays import news_of, stay_of
+from services.transitions.domain.stays import KnownStay, news_of, stay_of
 from services.transitions.planner import REPLAN, Difference, Rules, plan_one
 from services.transitions.store import Holding
 
@@ -37,11 +37,12 @@ class Transitions:
         self._rules = rules
         self._actions = Actions(rules.read)
         self.timers: Timers[UUID] = Timers()
-        self._visits_of: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
+        self._stays_of: defaultdict[UUID, dict[UUID, Stay]] = defaultdict(dict)
         self._visits_of_root: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
         self._episodes_of: defaultdict[UUID, dict[str, EpisodeRow]] = defaultdict(dict)
         self._places: dict[UUID, tuple[str, str]] = {}
         self._team_acks: dict[str, TeamAck] = {}
+        self._known: dict[UUID, KnownStay] = {}
         self.stays: dict[UUID, Stay] = {}
         self.episodes: dict[str, EpisodeRow] = {}
         self.acknowledged: dict[str | UUID, str] = {}
@@ -58,21 +59,28 @@ class Transitions:
 
     def on_visits(self, events: Iterable[EncounterEvent], now: datetime) -> None:
         """Take over visits that changed, and plan anew whom they belong to or belonged to."""
-        stays = [stay_of(event, self._rules.facilities) for event in events if not event.test]
-        if not stays:
+        newer = [
+            KnownStay(stay_of(event, self._rules.facilities), event.learned_at)
+            for event in events
+            if not event.test
+        ]
+        if not newer:
             return
         patients: dict[UUID, None] = {}
-        before = {one: known for stay in stays if (known := self.stays.get(one := stay.visit_id))}
+        before = {one.stay.visit_id: known for one in newer if (known := self._known.get(one.stay.visit_id))}
+        newer = [one.after(before.get(one.stay.visit_id)) for one in newer]
+        self._known |= {one.stay.visit_id: one for one in newer}
+        stays = [one.stay for one in newer if one.told()]
         news = news_of(stays, before)
         for stay in stays:
-            known = self.stays.get(stay.visit_id)
-            if known is not None and known.patient_id != stay.patient_id:
-                patients[known.patient_id] = None
-                del self._visits_of[known.patient_id][stay.visit_id]
-            if known is not None and known.root_id != stay.root_id:
-                del self._visits_of_root[known.root_id][stay.visit_id]
+            was = self.stays.get(stay.visit_id)
+            if was is not None and was.patient_id != stay.patient_id:
+                patients[was.patient_id] = None
+                del self._stays_of[was.patient_id][stay.visit_id]
+            if was is not None and was.root_id != stay.root_id:
+                del self._visits_of_root[was.root_id][stay.visit_id]
             self.stays[stay.visit_id] = stay
-            self._visits_of[stay.patient_id][stay.visit_id] = None
+            self._stays_of[stay.patient_id][stay.visit_id] = stay
             self._visits_of_root[stay.root_id][stay.visit_id] = None
             patients[stay.patient_id] = None
         self._actions.know(stays)
@@ -143,17 +151,13 @@ class Transitions:
         self._write(difference)
 
     def _holding(self, patient_id: UUID) -> Holding:
-        visits = self._visits_of[patient_id]
-        stays = [self.stays[visit] for visit in visits]
-        deeds = [
-            deed
-            for root in dict.fromkeys(stay.root_id for stay in stays)
-            for deed in self._actions.deeds_on(root)
-        ]
+        mine = self._stays_of[patient_id]
+        roots = dict.fromkeys([stay.root_id for stay in mine.values()])
+        deeds = [deed for root in roots for deed in self._actions.deeds_on(root)]
         episodes = [
-            row for visit in visits if visit in self._episodes_of for row in self._episodes_of[visit].values()
+            row for visit in mine if visit in self._episodes_of for row in self._episodes_of[visit].values()
         ]
-        return Holding(stays, deeds, episodes, self._acknowledgements(episodes))
+        return Holding(list(mine.values()), deeds, episodes, self._acknowledgements(episodes))
 
     def _acknowledgements(self, episodes: Iterable[EpisodeRow]) -> dict[str | UUID, str]:
         if not self.acknowledged:

@@ -21,8 +21,8 @@ from services.chassis.reading import places_of
 from services.chassis.service import Service
 from services.transitions import store
 from services.transitions.domain.actions import Read, Refusal
-from services.transitions.domain.model import NO_NEWS, News
-from services.transitions.domain.stays import news_of, stay_of
+from services.transitions.domain.model import NO_NEWS, News, Stay
+from services.transitions.domain.stays import KnownStay, news_of, stay_of
 from services.transitions.planner import NEVER, Rules, replan
 
 log = get_logger("transitions")
@@ -142,43 +142,43 @@ class Doors:
 
     async def _take(self, db: Db, visits: dict[UUID, EncounterEvent]) -> None:
         await store.share_binding(db)
-        known = await store.visit_revisions(db, visits)
         patients = {event.patient.patient_id for event in visits.values()}
-        patients |= {row[1] for row in known.values()}
+        patients |= await store.patients_of(db, visits)
         await store.lock_patients(db, patients)
-        known = await store.visit_revisions(db, visits)
-        newer = [
-            event
-            for visit_id, event in visits.items()
-            if visit_id not in known or event.revision > known[visit_id][0]
-        ]
-        moved_from = {row[1] for row in known.values()} - patients
+        known = await store.known_visits(db, visits)
+        moved_from = {one.stay.patient_id for one in known.values()} - patients
         if moved_from:
             await store.lock_patients(db, moved_from)
-        if not newer:
+        newer = [
+            KnownStay(stay_of(event, self.rules.facilities), event.learned_at, event.test).after(
+                known.get(visit_id)
+            )
+            for visit_id, event in visits.items()
+            if visit_id not in known or event.revision > known[visit_id].stay.revision
+        ]
+        if newer:
+            await store.upsert_visits(db, newer)
+            await self._follow(db, [one.stay for one in newer if one.told()], known)
+
+    async def _follow(self, db: Db, told: Sequence[Stay], known: Mapping[UUID, KnownStay]) -> None:
+        """Let what people did find the visits that changed, and plan anew whom they belong to or belonged to."""
+        if not told:
             return
-        stays = [(stay_of(event, self.rules.facilities), event.test) for event in newer]
-        before = (
-            await store.known_stays(db, known.keys() & {event.visit_id for event in newer}) if known else {}
-        )
-        await store.upsert_visits(db, stays)
-        numbers = {event.visit.number for event in newer if event.visit.number}
         went_on = [
-            (known[event.visit_id][2], event.root_id, event.visit.number)
-            for event in newer
-            if event.visit.number and event.visit_id in known and known[event.visit_id][2] != event.root_id
+            (before.stay.root_id, stay.root_id, stay.number)
+            for stay in told
+            if stay.number and (before := known.get(stay.visit_id)) and before.stay.root_id != stay.root_id
         ]
         if went_on:
             await store.follow_actions(db, went_on)
-        await store.bind_actions(db, numbers, max(event.learned_at for event in newer))
+        numbers = {stay.number for stay in told if stay.number}
+        await store.bind_actions(db, numbers, max(stay.learned_at for stay in told))
         arrivals: dict[UUID, datetime] = {}
-        for event in newer:
-            concerned = {event.patient.patient_id}
-            if event.visit_id in known:
-                concerned.add(known[event.visit_id][1])
-            for patient_id in concerned:
-                arrivals[patient_id] = max(arrivals.get(patient_id, event.learned_at), event.learned_at)
-        await self._plan(db, arrivals, news_of([stay for stay, _ in stays], before))
+        for stay in told:
+            before = known.get(stay.visit_id)
+            for patient_id in {stay.patient_id, before.stay.patient_id if before else stay.patient_id}:
+                arrivals[patient_id] = max(arrivals.get(patient_id, stay.learned_at), stay.learned_at)
+        await self._plan(db, arrivals, news_of(told, known))
 
     async def check(self) -> str | None:
         """What /readyz says of visits that could not be read: their patients are not followed up."""

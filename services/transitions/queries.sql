@@ -1,10 +1,10 @@
--- name: visit_revisions
--- What is known of these visits: the newest revision applied, the patient and the visit number it belonged to.
-SELECT visit_id, revision, patient_id, root_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+-- name: patients_of
+-- To whom these visits belong, as far as they are known.
+SELECT DISTINCT patient_id FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
 
--- name: known_stays
--- These visits as they are known so far.
-SELECT visit_id, document FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
+-- name: known_visits
+-- These visits as they are known so far, and when the newest word of each came.
+SELECT visit_id, document, learned_at, test FROM transitions.visit WHERE visit_id = ANY($1::uuid[]);
 
 -- name: ensure_patients
 -- Make the lock rows of patients never seen.

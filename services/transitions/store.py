@@ -32,6 +32,7 @@ from services.transitions.domain.model import (
 )
 from services.transitions.domain.responsibility import unowned_from
 from services.transitions.domain.risk.model import Lace, Programme
+from services.transitions.domain.stays import KnownStay
 
 SQL = sql.load("services.transitions")
 
@@ -93,16 +94,19 @@ class Holding:
     answers: dict[str, tuple[AnswerRow, UUID | None]] = field(default_factory=dict)
 
 
-async def visit_revisions(db: Db, visits: Iterable[UUID]) -> dict[UUID, tuple[int, UUID, UUID]]:
-    """(revision, patient, visit number) of the visits already known."""
-    rows = await db.fetch(SQL["visit_revisions"], list(visits))
-    return {row["visit_id"]: (row["revision"], row["patient_id"], row["root_id"]) for row in rows}
+async def patients_of(db: Db, visits: Iterable[UUID]) -> set[UUID]:
+    """To whom these visits belong, as far as they are known."""
+    return {row["patient_id"] for row in await db.fetch(SQL["patients_of"], list(visits))}
 
 
-async def known_stays(db: Db, visits: Iterable[UUID]) -> dict[UUID, Stay]:
-    """The visits as they are known so far."""
-    rows = await db.fetch(SQL["known_stays"], list(visits))
-    return {row["visit_id"]: _stay.decode(row["document"]) for row in rows}
+async def known_visits(db: Db, visits: Iterable[UUID]) -> dict[UUID, KnownStay]:
+    """These visits as they are known so far."""
+    rows = await db.fetch(SQL["known_visits"], list(visits))
+    stays = [(_stay.decode(row["document"]), row) for row in rows]
+    return {
+        stay.visit_id: KnownStay(stay, row["learned_at"] or stay.learned_at, row["test"])
+        for stay, row in stays
+    }
 
 
 async def follow_actions(db: Db, went_on: Sequence[tuple[UUID, UUID, str]]) -> None:
@@ -117,20 +121,20 @@ async def lock_patients(db: Db, patients: Iterable[UUID]) -> None:
     await db.fetch(SQL["lock_patients"], ids)
 
 
-async def upsert_visits(db: Db, stays: Sequence[tuple[Stay, bool]]) -> None:
-    """Take over visits: (stay, whether it is a test)."""
+async def upsert_visits(db: Db, visits: Sequence[KnownStay]) -> None:
+    """Take over visits that are newer than what is known."""
     await db.execute(
         SQL["upsert_visits"],
-        [stay.visit_id for stay, _ in stays],
-        [stay.root_id for stay, _ in stays],
-        [stay.patient_id for stay, _ in stays],
-        [stay.number for stay, _ in stays],
-        [stay.authority for stay, _ in stays],
-        [stay.facility for stay, _ in stays],
-        [test for _, test in stays],
-        [stay.revision for stay, _ in stays],
-        [encode(stay).decode() for stay, _ in stays],
-        [stay.learned_at for stay, _ in stays],
+        [one.stay.visit_id for one in visits],
+        [one.stay.root_id for one in visits],
+        [one.stay.patient_id for one in visits],
+        [one.stay.number for one in visits],
+        [one.stay.authority for one in visits],
+        [one.stay.facility for one in visits],
+        [one.test for one in visits],
+        [one.stay.revision for one in visits],
+        [encode(one.stay).decode() for one in visits],
+        [one.heard_at for one in visits],
     )
 
 

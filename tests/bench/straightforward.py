@@ -50,7 +50,7 @@ from services.admissions.hl7.triggers import TYPES
 from services.chassis.postgres import Db, Pool
 from services.chassis.settings import ServiceSettings, load
 from services.transitions import store
-from services.transitions.domain.stays import stay_of
+from services.transitions.domain.stays import KnownStay, stay_of
 from services.transitions.planner import replan
 from services.transitions.settings import Settings
 
@@ -380,11 +380,12 @@ class Transitions:
         patient_id = event.patient.patient_id
         async with self._pool.acquire() as db, db.transaction():
             await store.lock_patients(db, [patient_id])
-            known = (await store.visit_revisions(db, [event.visit_id])).get(event.visit_id)
-            if known and known[0] >= event.revision:
+            known = (await store.known_visits(db, [event.visit_id])).get(event.visit_id)
+            if known and known.stay.revision >= event.revision:
                 return
-            await store.upsert_visits(db, [(stay_of(event, self._rules.facilities), event.test)])
-            concerned = sorted({patient_id, known[1]} if known else {patient_id})
+            stay = stay_of(event, self._rules.facilities)
+            await store.upsert_visits(db, [KnownStay(stay, event.learned_at, event.test)])
+            concerned = sorted({patient_id, known.stay.patient_id} if known else {patient_id})
             now = datetime.now(UTC)
             await replan(
                 db,

@@ -249,6 +249,28 @@ async def test_only_the_newest_revision_counts(service: Service, doors: Doors) -
     assert await service.pool.fetchval("SELECT count(*) FROM transitions.timer WHERE n >= 0") == 0
 
 
+async def test_a_word_that_tells_nothing_new_is_heard_and_plans_nothing(
+    service: Service, doors: Doors
+) -> None:
+    """Given a corrected name after the discharge; then its revision counts, and no patient is planned for it."""
+    visit_id, patient_id = uuid4(), uuid4()
+    first = discharged(visit_id=visit_id, patient_id=patient_id)
+    await doors.on_encounters(service, as_records([first]))
+    planned = "SELECT max(xmin::text::bigint) FROM transitions.timer"
+    before = await service.pool.fetchval(planned)
+    named = first.patient.model_copy(update={"family": "Ortiz"})
+    learned = first.learned_at + timedelta(hours=2)
+    again = first.model_copy(update={"revision": 2, "learned_at": learned, "patient": named})
+    await doors.on_encounters(service, as_records([again]))
+    kept = await service.pool.fetchrow(
+        "SELECT revision, learned_at, document::json->>'learned_at' AS told FROM transitions.visit"
+    )
+
+    assert (kept["revision"], kept["learned_at"]) == (2, learned)
+    assert datetime.fromisoformat(kept["told"]) == first.learned_at
+    assert await service.pool.fetchval(planned) == before
+
+
 async def test_an_action_waits_for_its_visit_and_counts_once(service: Service, doors: Doors) -> None:
     """Given a call logged before the visit is known, twice; then it satisfies when the visit appears."""
     await at(service, FRIDAY + timedelta(hours=3))

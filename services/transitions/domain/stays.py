@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from schemas.encounters import EncounterEvent, Visit
 from schemas.reference.facilities import Facilities
 from services.transitions.domain.model import Diagnosis, Move, News, Stay
@@ -74,24 +77,53 @@ def stay_of(event: EncounterEvent, facilities: Facilities) -> Stay:
     )
 
 
-def news_of(stays: Sequence[Stay], before: Mapping[UUID, Stay]) -> News:
+class KnownStay(Struct, frozen=True, gc=False):
+    """A visit as last told. `heard_at` is the arrival of the newest word of it, which may have told nothing new.
+
+    The `learned_at` of its stay is that of the newest word that told anything follow-up depends on.
+    """
+
+    stay: Stay
+    heard_at: datetime
+    test: bool = False
+
+    def after(self, before: "KnownStay | None") -> "KnownStay":
+        """Itself, or what was known `before`, heard again: after a new address, a corrected name."""
+        if before is None or before.test is not self.test:
+            return self
+        again = replace(before.stay, revision=self.stay.revision)
+        return replace(self, stay=again) if replace(self.stay, learned_at=again.learned_at) == again else self
+
+    def told(self) -> bool:
+        """Whether the newest word of it told anything that follow-up depends on."""
+        return self.heard_at == self.stay.learned_at
+
+
+def news_of(told: Sequence[Stay], before: Mapping[UUID, KnownStay]) -> News:
     """What these stays tell to whoever knew those `before`."""
-    known = {stay.visit_id: before[stay.visit_id].learned_at for stay in stays if stay.visit_id in before}
-    told = (
+    known = {stay.visit_id: before[stay.visit_id].heard_at for stay in told if stay.visit_id in before}
+    started = (
         stay.visit_id
-        for stay in stays
+        for stay in told
         if stay.visit_id not in known
         or any(at and at > known[stay.visit_id] for at in (stay.admit_learned_at, stay.discharge_learned_at))
     )
     fresh = {
         stay.visit_id: arrivals
-        for stay in stays
-        if (was := before.get(stay.visit_id)) is not None
-        # A stay of another class shows moves that it had, and that were no handoffs, for the first time.
-        and (was.inpatient, was.care_class) == (stay.inpatient, stay.care_class)
-        and (arrivals := _arrivals(stay) - _arrivals(was))
+        for stay in told
+        if stay.visit_id in before and (arrivals := _fresh(stay, before[stay.visit_id].stay))
     }
-    return News(frozenset(told), known, fresh)
+    return News(frozenset(started), known, fresh)
+
+
+def _fresh(stay: Stay, was: Stay) -> frozenset[datetime]:
+    """When those facts arrived that are told for the first time.
+
+    A stay of another class shows moves that it had, and that were no handoffs, for the first time.
+    """
+    if (was.inpatient, was.care_class) != (stay.inpatient, stay.care_class):
+        return frozenset()
+    return _arrivals(stay) - _arrivals(was)
 
 
 def _arrivals(stay: Stay) -> frozenset[datetime]:

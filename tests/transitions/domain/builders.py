@@ -27,7 +27,7 @@ from services.transitions.domain.model import (
 from services.transitions.domain.plan import plan
 from services.transitions.domain.protocol import Protocol
 from services.transitions.domain.reconcile import Changes, reconcile, timers
-from services.transitions.domain.stays import news_of
+from services.transitions.domain.stays import KnownStay, news_of
 from services.transitions.protocol import load_protocol
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -220,7 +220,7 @@ class Story:
         now = ny(at) if isinstance(at, str) else at
         self._run(now, inclusive=False)
         stays = [fact for fact in facts if isinstance(fact, Stay)]
-        news = news_of(stays, self.stays)
+        news = news_of(stays, {visit: KnownStay(stay, stay.learned_at) for visit, stay in self.stays.items()})
         self.stays |= {stay.visit_id: stay for stay in stays}
         self.deeds |= {fact.action_id: fact for fact in facts if isinstance(fact, Deed)}
         return self._learns(now, news)
