@@ -6,7 +6,7 @@ from operator import attrgetter
 from pydantic import TypeAdapter
 
 from baton.replay.notifications import Event, Notifications
-from baton.replay.transitions import Transitions
+from baton.replay.transitions import Changed
 from schemas import transitions as schemas
 from schemas.transitions import Ack, DeadlineStatus, EpisodeEvent, EpisodeStatus, Readmission
 from services.admissions.domain.construct import construct
@@ -23,12 +23,12 @@ _EPISODE = (
 _of_episode = attrgetter(*_EPISODE)
 
 
-def pass_on(transitions: Transitions, notifications: Notifications) -> Iterator[Event]:
-    """Everything that changed since this was last asked for, in its latest state.
+def pass_on(changed: Changed, notifications: Notifications) -> Iterator[Event]:
+    """Everything that changed, in its latest state.
 
     What no alert could follow from is left out: a pending deadline nobody was warned of, of which nobody was told.
     """
-    changed, acknowledged = transitions.take_changed(), transitions.acknowledged
+    acknowledged = changed.acknowledged
     for row in changed.episodes.values():
         if row.readmission is not None or row.notices or notifications.knows(row.episode_id):
             yield _episode(row, acknowledged.get(row.episode_id))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from baton.replay.timers import Timers
@@ -24,7 +24,8 @@ class Notifications:
         self._lists: defaultdict[List, set[str]] = defaultdict(set)
         self._acknowledged: dict[str, datetime | None] = {}
         self._runs: dict[str, Alert] = {}
-        self.timers: Timers[str] = Timers()
+        self._timers: Timers[str] = Timers()
+        self._told_at = datetime.min.replace(tzinfo=UTC)
 
     def alerts(self) -> list[Alert]:
         """Every alert that was ever raised."""
@@ -36,6 +37,7 @@ class Notifications:
 
     def on_events(self, events: Iterable[Event], now: datetime) -> None:
         """Follow the newest state of each deadline, episode and team."""
+        self._told_at = now
         lists: dict[List, datetime | None] = {}
         for event in events:
             if isinstance(event, Deadline):
@@ -49,10 +51,15 @@ class Notifications:
                 lists |= {(event.team, live): lists.get((event.team, live)) for live in (False, True)}
         self._follow(lists, now)
 
+    def wait(self, until: datetime) -> None:
+        """Raise what waits for an instant before `until`: at that instant or, where it is past, when last told."""
+        while until > self._told_at and (at := self._timers.next()) is not None and at < until:
+            self.raise_held(max(at, self._told_at))
+
     def raise_held(self, now: datetime) -> None:
         """Raise what waited for its instant."""
         lists: dict[List, datetime | None] = {}
-        for subject, _ in self.timers.claim(now):
+        for subject, _ in self._timers.claim(now):
             held = [row for row in self._alerts.get(subject, {}).values() if row.raise_at is not None]
             self._write(subject, alerts.raise_held(held, now))
             item = self._late.get(subject)
@@ -73,7 +80,7 @@ class Notifications:
             else:
                 rows[change.alert_id] = change
                 if change.raise_at is not None:
-                    self.timers.arm(subject, 0, change.raise_at)
+                    self._timers.arm(subject, 0, change.raise_at)
         return rows
 
     def _keep_late(
@@ -97,7 +104,7 @@ class Notifications:
             self._drop_late(subject)
             self._late[subject] = item
             self._lists[item.team, item.live].add(subject)
-            self.timers.arm(subject, 1, item.since)
+            self._timers.arm(subject, 1, item.since)
 
     def _drop_late(self, subject: str) -> None:
         stood = self._late.pop(subject, None)

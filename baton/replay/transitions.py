@@ -28,6 +28,7 @@ class Changed:
         self.episodes: dict[str, EpisodeRow] = {}
         self.deadlines: dict[UUID, tuple[EpisodeRow, DeadlineRow]] = {}
         self.team_acks: dict[str, TeamAck] = {}
+        self.acknowledged: dict[str | UUID, str] = {}
 
 
 class Transitions:
@@ -53,6 +54,9 @@ class Transitions:
     def take_changed(self) -> Changed:
         """Give what changed since this was last asked for."""
         changed, self.changed = self.changed, Changed()
+        if self.acknowledged:
+            ids = self.acknowledged.keys() & {*changed.episodes, *changed.deadlines}
+            changed.acknowledged = {one: self.acknowledged[one] for one in ids}
         return changed
 
     # --- what arrives -----------------------------------------------------------------------------------------
