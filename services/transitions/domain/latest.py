@@ -7,27 +7,19 @@ Result = TypeVar("Result")
 
 
 class Latest(Generic[Result]):
-    """One result for each key; those longest not asked for are forgotten."""
+    """One result for each key; those kept first are forgotten first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._known: dict[Hashable, Result] = {}
-
-    def get(self, key: Hashable) -> Result | None:
-        known = self._known.pop(key, None)
-        if known is not None:
-            self._known[key] = known
-        return known
+        self.get = self._known.get
+        self.forget = self._known.clear
 
     def keep(self, key: Hashable, result: Result) -> None:
         known = self._known
-        known.pop(key, None)
-        if len(known) >= self._most:
+        if key not in known and len(known) >= self._most:
             del known[next(iter(known))]
         known[key] = result
-
-    def forget(self) -> None:
-        self._known.clear()
 
 
 class Computed(Generic[Result]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from msgspec import Struct
@@ -9,8 +10,9 @@ from msgspec.structs import replace
 
 from services.transitions.domain import episodes, handoff, notices
 from services.transitions.domain.deadline import call_backs, learned_at, plan_deadline
-from services.transitions.domain.episodes import DISCHARGE, Circumstances, Draft
+from services.transitions.domain.episodes import DISCHARGE, FACILITY_HANDOFF, Circumstances, Draft
 from services.transitions.domain.identity import episode_id
+from services.transitions.domain.kept import NOTHING_KEPT
 from services.transitions.domain.latest import Computed
 from services.transitions.domain.model import Deed, Notice, PlannedEpisode, PlannedReadmission, Stay
 from services.transitions.domain.risk import assess
@@ -28,6 +30,9 @@ class Owed(Struct, frozen=True, gc=False):
     def holds(self, as_of: datetime) -> bool:
         return self.since <= as_of and (self.until is None or as_of < self.until)
 
+
+in_order = attrgetter("opened_at", "visit_id", "kind", "anchor")
+"""The order of what a patient is owed."""
 
 NUMBERS: Computed[Owed] = Computed(10_000)
 
@@ -50,7 +55,7 @@ def owed(
     judged = [verdicts.get(stay.visit_id) for stay in left]
     everything = (
         stays, deeds, given.protocol, given.facilities, given.present, given.kept, given.died_at, back, judged,
-        assess.depends_on(left, whose), handoff.arrivals(left, admitted),
+        assess.depends_on(left, whose), handoff.arrivals([stay for stay in left if _handed_over(stay, given)], admitted),
     )  # fmt: skip
     return NUMBERS.of(
         (stays[0].root_id, given.protocol.label),
@@ -58,6 +63,12 @@ def owed(
         lambda: _owed(stays, deeds, given, whose, admitted, verdicts),
         lambda known: known.holds(given.as_of),
     )
+
+
+def _handed_over(stay: Stay, given: Circumstances) -> bool:
+    """Whether this discharge may open a handoff to another facility."""
+    opening = given.protocol.for_destination(stay)
+    return given.kept is not NOTHING_KEPT or (opening is not None and opening.episode == FACILITY_HANDOFF)
 
 
 def _owed(
@@ -79,6 +90,7 @@ def _owed(
         draft.arrived_at = handoff.arrived(draft, admitted)
     drafts.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
     planned = _with_deeds(drafts, deeds, given, verdicts)
+    planned.sort(key=in_order)
     return Owed(
         episodes=tuple(planned),
         turns=tuple(at for draft in drafts if not draft.acknowledged_at for at in draft.turns),

@@ -45,7 +45,7 @@ def plan(
         if group:
             given = Circumstances(protocol, facilities, as_of, readmission.death_of(group), present, kept)
             alarms += _plan_group(group, done, given, planned, judged, turns)
-    planned.sort(key=lambda episode: (episode.opened_at, episode.visit_id, episode.kind, episode.anchor))
+    planned.sort(key=number.in_order)
     judged.sort(key=lambda pair: (pair[1].at, pair[0], pair[1].visit_id))
     replan_at = min((at for at in turns if at > as_of), default=None)
     return Plan(tuple(planned), tuple(judged), replan_at, tuple(sorted(alarms)))

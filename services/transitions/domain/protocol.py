@@ -244,12 +244,17 @@ class Protocol(Struct, frozen=True, gc=False):
 
     layers: tuple[Layer, ...] = ()
 
+    def for_destination(self, stay: Stay) -> Opening | None:
+        """What discharges to where this patient went open, whoever they are."""
+        return self.dispositions[self._category(stay)]
+
+    def _category(self, stay: Stay) -> str:
+        said = stay.disposition_category
+        return said if said in self.dispositions else UNKNOWN
+
     def opening(self, stay: Stay, facility: Facility, day: date) -> Opening | None:
         """What the discharge of this stay opens, on a local day; an unknown category is as good as `unknown`."""
-        category = stay.disposition_category or UNKNOWN
-        if category not in self.dispositions:
-            category = UNKNOWN
-        opening = self.dispositions[category]
+        opening = self.for_destination(stay)
         if not self.layers:
             return opening if stay.care_class in OPENS_ON_DISCHARGE else None
         mine = [layer for layer in self.layers if layer.population.has(stay, facility, day)]
@@ -259,6 +264,7 @@ class Protocol(Struct, frozen=True, gc=False):
             return None
         if opening is None or not mine:
             return opening
+        category = self._category(stay)
         dropped = frozenset[str]().union(*(layer.not_owed for layer in mine))
         rules = (*opening.deadlines, *(rule for layer in mine for rule in layer.adds.get(category, ())))
         return replace(opening, deadlines=tuple(rule for rule in rules if rule.kind not in dropped))
