@@ -1,15 +1,28 @@
 """Virtual time: instant by instant messages, then actions, then timers, through the domain code of the services."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import groupby, takewhile
+from operator import attrgetter
+from typing import NamedTuple
 
 from baton.replay.admissions import Admissions, Said
 from baton.replay.config import Config
 from baton.replay.events import pass_on
 from baton.replay.notifications import Notifications
 from baton.replay.scenario import Line
-from baton.replay.transitions import Changed, Transitions
+from baton.replay.transitions import MOMENT, Changed, Transitions
 from schemas.encounters import EncounterEvent
+
+_AT = attrgetter("at")
+
+
+class Arrival(NamedTuple):
+    """What comes of one instant: visits that changed, and actions."""
+
+    events: Sequence[EncounterEvent]
+    actions: Sequence[bytes]
+    at: datetime
 
 
 class Engine:
@@ -23,45 +36,50 @@ class Engine:
         self.transitions = Transitions(config.rules)
         self.notifications = Notifications()
         self._untold: list[tuple[datetime, Changed]] = []
+        self._reached = datetime.min.replace(tzinfo=UTC)
         self.all: list[Engine] = beside.all if beside else []
         self.all.append(self)
 
     def run(self, lines: Sequence[Line], until: datetime) -> None:
         """Walk through lines sorted by instant. Lines after `until` do not happen; a timer due at it does."""
-        position, end = 0, len(lines)
-        said = self.admissions.read(lines)
-        clocks = [one.transitions.timers for one in self.all]
-        while True:
-            now = lines[position].at if position < end else None
-            for timers in clocks:
-                if (at := timers.next()) is not None and (now is None or at < now):
-                    now = at
-            if now is None or now > until:
-                break
-            start = position
-            while position < end and lines[position].at == now:
-                position += 1
-            self._step(lines[start:position], said, now)
+        for arrival in self._arrivals(lines, until):
+            for one in self.all:
+                one.follow(*arrival)
         for one in self.all:
+            one.pass_time(until + MOMENT)
             one.tell(until)
 
-    def _step(self, arrived: Sequence[Line], said: Iterator[Said], now: datetime) -> None:
+    def _arrivals(self, lines: Sequence[Line], until: datetime) -> list[Arrival]:
+        """What comes of the messages of each instant, and the actions.
+
+        Admissions waits for nobody, so it takes in all of them ahead: by turns with all the rest takes much longer.
+        """
+        said = self.admissions.read(lines)
+        instants = groupby(takewhile(lambda line: line.at <= until, lines), _AT)
+        taken = [self._taken(at, list(arrived), said) for at, arrived in instants]
+        return [arrival for arrival in taken if arrival.events or arrival.actions]
+
+    def _taken(self, at: datetime, arrived: Sequence[Line], said: Iterator[Said]) -> Arrival:
         messages = [next(said) for line in arrived if line.adt is not None]
         actions = [line.action for line in arrived if line.action is not None]
-        events = self.admissions.on_messages(messages, now) if messages else []
-        for one in self.all:
-            one.follow(events, actions, now)
+        return Arrival(self.admissions.on_messages(messages, at) if messages else [], actions, at)
 
     def follow(self, events: Sequence[EncounterEvent], actions: Sequence[bytes], now: datetime) -> None:
-        """Plan, and note to be told, what came of visits that changed, then of actions, then of timers, at one instant."""
+        """Plan, and note to be told, what came of visits that changed, then of actions, at one instant."""
+        self.pass_time(now)
+        self._reached = now
         if events:
             self.transitions.on_visits(events, now)
             self._note(now)
         if actions:
             self.transitions.on_actions(actions, now)
             self._note(now)
-        # Planning may arm what is due at this very instant.
-        while self.transitions.timers.due(now):
+
+    def pass_time(self, before: datetime) -> None:
+        """Let happen what time alone does before this instant: behind all that arrived at the instant of each."""
+        timers = self.transitions.timers
+        while (at := timers.next()) is not None and at < before:
+            now = self._reached = max(at, self._reached)
             patients = self.transitions.fire(now)
             self._note(now)
             if patients:

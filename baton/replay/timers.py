@@ -36,13 +36,6 @@ class Timers(Generic[Subject]):
             heappop(heap)
         return heap[0][0] if heap else None
 
-    def due(self, now: datetime) -> bool:
-        """Whether something happens by itself by now."""
-        if not self._heap or self._heap[0][0] > now:
-            return False
-        at = self.next()
-        return at is not None and at <= now
-
     def claim(self, now: datetime) -> Iterator[tuple[Subject, int]]:
         """Take what is due by now, earliest first; what is armed meanwhile for then or before comes as well."""
         heap, standing = self._heap, self._standing
