@@ -26,12 +26,12 @@ forget = _MADE.forget
 def note(planned: PlannedEpisode, row: EpisodeRow) -> None:
     """Keep what was made of a plan."""
     deadlines = tuple(row.deadlines.values())
-    _MADE.keep(row.episode_id, _Made(planned, row, deadlines, _until(deadlines)))
+    _MADE.keep((row.episode_id, row.protocol), _Made(planned, row, deadlines, _until(deadlines)))
 
 
 def as_made(row: EpisodeRow, planned: PlannedEpisode, as_of: datetime) -> bool:
     """Whether this row was made of this plan, and making it once more would change nothing."""
-    made = _MADE.get(row.episode_id)
+    made = _MADE.get((row.episode_id, planned.protocol))
     return (
         made is not None
         and (made.until is None or as_of <= made.until)

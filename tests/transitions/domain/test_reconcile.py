@@ -458,19 +458,46 @@ def test_the_plan_does_not_depend_on_order(
     assert ought((visits, done), as_of) == ought(known, as_of)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(facts(), MARKS), min_size=2, max_size=4))
+def forget_all() -> None:
+    for kept in (EPISODES, NUMBERS, RISKS, standing):
+        kept.forget()
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> list[tuple[tuple[list[Stay], list[Deed]], datetime]]:
+    """What is known at several instants: two states of the facts by turns, so that time alone passes now and then."""
+    known = draw(st.tuples(facts(), facts()))
+    return [(known[draw(st.integers(0, 1))], draw(MARKS)) for _ in range(draw(st.integers(2, 5)))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(turns())
 def test_what_is_kept_of_earlier_plans_never_shows(
     steps: list[tuple[tuple[list[Stay], list[Deed]], datetime]],
 ) -> None:
     """Given several plans of one patient; then each is what it is where nothing was planned before."""
     kept = [ought(known, mark) for known, mark in steps]
     for (known, mark), before in zip(steps, kept, strict=True):
-        EPISODES.forget()
-        NUMBERS.forget()
-        standing.forget()
-        RISKS.forget()
+        forget_all()
         assert before == ought(known, mark)
+
+
+@settings(max_examples=150, deadline=None)
+@given(turns())
+def test_what_is_kept_of_earlier_rows_never_shows(
+    steps: list[tuple[tuple[list[Stay], list[Deed]], datetime]],
+) -> None:
+    """Given rows brought up to date again and again; then they are what they are where nothing is remembered of before."""
+
+    def rows(*, forgetful: bool) -> list[tuple[EpisodeRow, ...]]:
+        found: list[tuple[EpisodeRow, ...]] = [()]
+        for (known, _), mark in zip(steps, sorted(mark for _, mark in steps), strict=True):
+            if forgetful:
+                forget_all()
+            found.append(deepcopy(brought(found[-1], ought(known, mark), mark).rows))
+        return found
+
+    assert rows(forgetful=False) == rows(forgetful=True)
 
 
 @settings(max_examples=100, deadline=None)
@@ -485,6 +512,7 @@ def test_reconciling_twice_writes_nothing(
     rows: tuple[EpisodeRow, ...] = ()
     for (known, _), mark in zip(steps, sorted(mark for _, mark in steps), strict=True):
         rows = brought(rows, ought(known, mark), mark).rows
+        standing.forget()
         again = brought(rows, ought(known, mark), mark, mark + wait)
         assert (again.episodes, again.deadlines) == ((), ())
         assert again.rows == rows
