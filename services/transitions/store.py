@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -232,6 +232,10 @@ async def holdings(db: Db, patients: Sequence[UUID]) -> dict[UUID, Holding]:
     return held
 
 
+def _utc(at: datetime | None) -> datetime | None:
+    return at and at.astimezone(UTC)
+
+
 def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> Deed:
     """An action, bound to a visit number, as the plan reads it."""
     said = _body.decode(body)
@@ -239,7 +243,7 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         action_id=action_id,
         type=said.type,
         at=at,
-        occurred_at=min(said.occurred_at or at, at),
+        occurred_at=min(_utc(said.occurred_at) or at, at),
         root_id=root_id,
         by=said.by,
         outcome=said.outcome,
@@ -249,9 +253,9 @@ def deed_of(action_id: str, root_id: UUID, at: datetime, body: str | bytes) -> D
         read_back=said.read_back,
         decision=said.decision,
         owner=said.owner,
-        review_at=said.review_at,
+        review_at=_utc(said.review_at),
         assessment=_assessment.decode(body) if said.type == "assessment_recorded" else None,
-        occurs_at=said.occurs_at,
+        occurs_at=_utc(said.occurs_at),
         complexity=said.complexity,
         protocol=said.protocol,
         specialty=said.specialty,

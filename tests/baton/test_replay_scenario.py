@@ -3,8 +3,10 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from baton import replay
 from baton.cli import main
@@ -141,3 +143,18 @@ def test_the_configuration_is_that_of_the_services(tmp_path: Path, monkeypatch: 
 
     due = {row["kind"]: row["due_at"] for row in found["episodes"][0]["deadlines"]}
     assert (due["call_72h"], due["tcm_contact"]) == ("2026-01-12T20:00:00Z", "2026-01-14T06:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "name", ["cancelled_after_the_page", "attempts_entered_late", "death_after_discharge"]
+)
+def test_the_zone_in_which_an_arrival_is_told_is_no_matter(name: str) -> None:
+    """Given the same instants written in New York's time and in UTC; then the outcome is the same, all of it in UTC."""
+    story = next(story for story in stories() if story.name == name)
+    until, config = local("2026-01-20 00:00"), replay.load()
+    there = [replace(line, at=line.at.astimezone(ZoneInfo("America/New_York"))) for line in story.lines()]
+
+    found = replay.replay(there, until, config)
+
+    assert found == replay.replay(story.lines(), until, config)
+    assert "-05:00" not in json.dumps(found)

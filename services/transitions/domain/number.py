@@ -135,7 +135,9 @@ def _latest_episode(
     """The episode as planned last, where all that it comes from is the same; `turns` only say when to plan again."""
     draft = replace(draft, turns=[])
     given = (draft, work, waived, verdict, told)
-    return EPISODES.of((draft.stay.visit_id, draft.anchor, draft.under.label), given, lambda: _episode(*given))
+    return EPISODES.of(
+        (draft.stay.visit_id, draft.anchor, draft.under.label), given, lambda: _episode(*given)
+    )
 
 
 def _episode(
