@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec.structs import replace
-
 from baton.replay.config import Config, load
 from baton.replay.engine import Engine
 from baton.replay.outcome import outcome
@@ -49,7 +47,7 @@ def _replayed(
 ) -> list[dict[str, Any]]:
     engine = Engine(configs[0])
     engines = [engine, *(Engine(config, beside=engine) for config in configs[1:])]
-    lines = sorted(map(_in_utc, lines), key=lambda line: line.at)
+    lines = sorted(lines, key=lambda line: line.at)
     done = 0
     while (following := _stretch(lines, done)) < len(lines) and lines[following].at <= until:
         at = lines[following - 1].at
@@ -61,10 +59,6 @@ def _replayed(
     outcomes = [outcome(each) for each in engines]
     engine.all.clear()  # engines that know each other are a circle, and large
     return outcomes
-
-
-def _in_utc(line: Line) -> Line:
-    return line if line.at.tzinfo is UTC else replace(line, at=line.at.astimezone(UTC))
 
 
 def _stretch(lines: list[Line], start: int) -> int:

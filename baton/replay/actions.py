@@ -1,7 +1,7 @@
 """What people did, by the visit number it is about; an action for a visit not yet known waits for it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -19,8 +19,8 @@ USED_AGAIN = "id_used_again"
 class Actions:
     """The first action under an id counts; a withdrawal undoes it whenever it comes."""
 
-    def __init__(self, read: Callable[[bytes, datetime], Read | Refusal]) -> None:
-        self._read = read
+    def __init__(self) -> None:
+        self._numbers_of: dict[str, str] = {}
         self._known: dict[str, UUID | None] = {}
         self._bodies: dict[str, bytes] = {}
         self._withdrawn: set[str] = set()
@@ -34,13 +34,20 @@ class Actions:
         """Every word that somebody has a team's list, and has not taken back."""
         return [said for name, said in self._lists.items() if name not in self._withdrawn]
 
+    def number_of(self, action_id: str) -> str | None:
+        """The visit number, as people write it, that this action is about."""
+        return self._numbers_of.get(action_id)
+
+    def stays_under(self, number: str) -> Iterable[Stay]:
+        """The visits that have this number, as people write it."""
+        return self._numbers[number].values() if number in self._numbers else ()
+
     def list_ack(self, action_id: str) -> Read:
         """The word that was given under this id."""
         return self._lists[action_id]
 
-    def take(self, value: bytes, at: datetime) -> UUID | Read | RejectedRow | None:
+    def take(self, said: Read | Refusal, at: datetime) -> UUID | Read | RejectedRow | None:
         """Keep one action; gives the visit number it concerns, what was said of a list, or a refusal."""
-        said = self._read(value, at)
         if isinstance(said, Refusal):
             return RejectedRow(at, said.code)
         if said.type == "action_withdrawn":
@@ -50,6 +57,7 @@ class Actions:
             return said if said.action_id in self._lists else self._known.get(said.action_id)
         if said.visit is None:
             return self._lists.setdefault(said.action_id, said)
+        self._numbers_of.setdefault(said.action_id, said.visit)
         roots = self._roots(said, said.visit)
         if len(roots) > 1:
             return RejectedRow(at, AMBIGUOUS)

@@ -1,28 +1,21 @@
 """Virtual time: instant by instant messages, then actions, then timers, through the domain code of the services."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, takewhile
-from operator import attrgetter
-from typing import NamedTuple
+from itertools import chain, groupby, takewhile
+from operator import attrgetter, itemgetter
 
 from baton.replay.admissions import Admissions, Said
 from baton.replay.config import Config
+from baton.replay.courses import Arrival, Course, courses
 from baton.replay.events import pass_on
 from baton.replay.notifications import Notifications
 from baton.replay.scenario import Line
 from baton.replay.transitions import MOMENT, Changed, Transitions
-from schemas.encounters import EncounterEvent
 
 _AT = attrgetter("at")
-
-
-class Arrival(NamedTuple):
-    """What comes of one instant: visits that changed, and actions."""
-
-    events: Sequence[EncounterEvent]
-    actions: Sequence[bytes]
-    at: datetime
+_WHEN = itemgetter(0)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Engine:
@@ -36,18 +29,14 @@ class Engine:
         self.transitions = Transitions(config.rules)
         self.notifications = Notifications()
         self._untold: list[tuple[datetime, Changed]] = []
-        self._reached = datetime.min.replace(tzinfo=UTC)
         self.all: list[Engine] = beside.all if beside else []
         self.all.append(self)
 
     def run(self, lines: Sequence[Line], until: datetime) -> None:
         """Walk through lines sorted by instant. Lines after `until` do not happen; a timer due at it does."""
-        for arrival in self._arrivals(lines, until):
-            for one in self.all:
-                one.follow(*arrival)
+        arrivals = self._arrivals(lines, until)
         for one in self.all:
-            one.pass_time(until + MOMENT)
-            one.tell(until)
+            one.follow(arrivals, until)
 
     def _arrivals(self, lines: Sequence[Line], until: datetime) -> list[Arrival]:
         """What comes of the messages of each instant, and the actions.
@@ -56,7 +45,7 @@ class Engine:
         """
         said = self.admissions.read(lines)
         instants = groupby(takewhile(lambda line: line.at <= until, lines), _AT)
-        taken = [self._taken(at, list(arrived), said) for at, arrived in instants]
+        taken = [self._taken(at.astimezone(UTC), list(arrived), said) for at, arrived in instants]
         return [arrival for arrival in taken if arrival.events or arrival.actions]
 
     def _taken(self, at: datetime, arrived: Sequence[Line], said: Iterator[Said]) -> Arrival:
@@ -64,38 +53,54 @@ class Engine:
         actions = [line.action for line in arrived if line.action is not None]
         return Arrival(self.admissions.on_messages(messages, at) if messages else [], actions, at)
 
-    def follow(self, events: Sequence[EncounterEvent], actions: Sequence[bytes], now: datetime) -> None:
-        """Plan, and note to be told, what came of visits that changed, then of actions, at one instant."""
-        self.pass_time(now)
-        self._reached = now
-        if events:
-            self.transitions.on_visits(events, now)
-            self._note(now)
-        if actions:
-            self.transitions.on_actions(actions, now)
-            self._note(now)
+    def follow(self, arrivals: Iterable[Arrival], until: datetime) -> None:
+        """Plan what comes of all this, and of time alone, up to and at `until`; and tell of it.
 
-    def pass_time(self, before: datetime) -> None:
+        One patient after the other: what is known of them is at hand then, which halves the time. None of them is
+        concerned by what becomes of another; notifications hears of all in order of time.
+        """
+        for course in courses(arrivals, self.transitions):
+            self._walk(course, until)
+        for patient_id in self.transitions.due_by(until):
+            self._walk(Course({patient_id: None}, []), until)
+        self._tell(until)
+
+    def _walk(self, course: Course, until: datetime) -> None:
+        """Visits that changed, then actions, then timers, instant by instant."""
+        reached = _NEVER
+        for instant in course.instants:
+            reached = max(self._pass_time(course, reached, instant.at), instant.at)
+            if instant.events:
+                self.transitions.on_visits(instant.events, instant.at)
+                self._note(instant.at)
+            if instant.actions:
+                self.transitions.on_actions(instant.actions, instant.at)
+                self._note(instant.at)
+        self._pass_time(course, reached, until + MOMENT)
+
+    def _pass_time(self, course: Course, reached: datetime, before: datetime) -> datetime:
         """Let happen what time alone does before this instant: behind all that arrived at the instant of each."""
-        timers = self.transitions.timers
-        while (at := timers.next()) is not None and at < before:
-            now = self._reached = max(at, self._reached)
-            patients = self.transitions.fire(now)
-            self._note(now)
+        while (at := self.transitions.next_timer(course.patients)) is not None and at < before:
+            reached = max(at, reached)
+            patients = self.transitions.fire(course.patients, reached)
+            self._note(reached)
             if patients:
-                self.transitions.replan(patients, now)
-                self._note(now)
+                self.transitions.replan(patients, reached)
+                self._note(reached)
+        return reached
 
-    def tell(self, until: datetime) -> None:
+    def _tell(self, until: datetime) -> None:
         """Tell notifications, on which nothing waits, of many changes in a row: that is faster than each by itself."""
-        for at, changed in self._untold:
+        self._untold.sort(key=_WHEN)
+        for at, some in groupby(self._untold, _WHEN):
             self.notifications.wait(at)
-            self.notifications.on_events(pass_on(changed, self.notifications), at)
+            self.notifications.on_events(
+                chain.from_iterable(pass_on(changed, self.notifications) for _, changed in some), at
+            )
         self._untold.clear()
         self.notifications.wait(until)
         self.notifications.raise_held(until)
 
     def _note(self, now: datetime) -> None:
-        changed = self.transitions.take_changed()
-        if changed.episodes or changed.deadlines or changed.team_acks:
-            self._untold.append((now, changed))
+        if self.transitions.has_changed():
+            self._untold.append((now, self.transitions.take_changed()))

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
 from baton.document import RejectedRow
@@ -11,7 +12,7 @@ from baton.replay.timers import Timers
 from schemas.encounters import EncounterEvent
 from schemas.transitions import TeamAck
 from services.transitions.domain import fire
-from services.transitions.domain.actions import Read
+from services.transitions.domain.actions import Read, Refusal
 from services.transitions.domain.model import NO_NEWS, DeadlineRow, EpisodeRow, News, Stay
 from services.transitions.domain.stays import KnownStay, news_of, stay_of
 from services.transitions.planner import REPLAN, Difference, Rules, plan_one
@@ -36,8 +37,10 @@ class Transitions:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._actions = Actions(rules.read)
-        self.timers: Timers[UUID] = Timers()
+        self._actions = Actions()
+        self.read, self.number_of = rules.read, self._actions.number_of
+        self._timers: defaultdict[UUID, Timers[UUID]] = defaultdict(Timers)
+        self._armed: dict[UUID, Timers[UUID]] = {}
         self._stays_of: defaultdict[UUID, dict[UUID, Stay]] = defaultdict(dict)
         self._visits_of_root: defaultdict[UUID, dict[UUID, None]] = defaultdict(dict)
         self._episodes_of: defaultdict[UUID, dict[str, EpisodeRow]] = defaultdict(dict)
@@ -50,6 +53,11 @@ class Transitions:
         self.readmissions: dict[UUID, list[tuple[UUID, UUID, str]]] = {}
         self.rejected: list[RejectedRow] = []
         self.changed = Changed()
+
+    def has_changed(self) -> bool:
+        """Whether anything is to be published."""
+        changed = self.changed
+        return bool(changed.episodes or changed.deadlines or changed.team_acks)
 
     def take_changed(self) -> Changed:
         """Give what changed since this was last asked for."""
@@ -90,17 +98,26 @@ class Transitions:
         self._actions.know(stays)
         self._plan(patients, as_of=now, arrival=now, news=news)
 
-    def on_actions(self, actions: Iterable[bytes], now: datetime) -> None:
+    def patients_of_root(self, root_id: UUID) -> dict[UUID, None]:
+        """To whom the visits of a visit number belong."""
+        visits = self._visits_of_root.get(root_id, ())
+        return {self.stays[visit].patient_id: None for visit in visits}
+
+    def patients_of_number(self, number: str | None) -> dict[UUID, None]:
+        """To whom the visits belong that have this number, as people write it."""
+        return {stay.patient_id: None for stay in self._actions.stays_under(number)} if number else {}
+
+    def on_actions(self, actions: Iterable[Read | Refusal], now: datetime) -> None:
         """Keep what people did at one instant, and plan anew those whom it concerns."""
         patients: dict[UUID, None] = {}
-        for value in actions:
-            said = self._actions.take(value, now)
+        for action in actions:
+            said = self._actions.take(action, now)
             if isinstance(said, Read):
                 self._acknowledge_list(said, now)
             elif isinstance(said, RejectedRow):
                 self.rejected.append(said)
             elif said is not None:
-                patients |= {self.stays[visit].patient_id: None for visit in self._visits_of_root[said]}
+                patients |= self.patients_of_root(said)
         self._plan(patients, as_of=now, arrival=now)
 
     def _acknowledge_list(self, said: Read, now: datetime) -> None:
@@ -123,10 +140,19 @@ class Transitions:
 
     # --- what time does ---------------------------------------------------------------------------------------
 
-    def fire(self, now: datetime) -> list[UUID]:
-        """Let what is due by now fall due; gives the patients whose plan changes by itself by now."""
+    def next_timer(self, patients: Iterable[UUID]) -> datetime | None:
+        """The next instant at which something happens to these patients by itself."""
+        coming = [at for one in patients if (at := self._timers[one].next()) is not None]
+        return min(coming) if coming else None
+
+    def due_by(self, until: datetime) -> list[UUID]:
+        """The patients to whom something happens by itself by then."""
+        return [one for one, timers in self._timers.items() if (at := timers.next()) and at <= until]
+
+    def fire(self, due: Iterable[UUID], now: datetime) -> list[UUID]:
+        """Let what is due by now fall due for these patients; gives those whose plan changes by itself by now."""
         patients = []
-        for subject, n in self.timers.claim(now):
+        for subject, n in chain.from_iterable(self._timers[one].claim(now) for one in due):
             if n == REPLAN:
                 patients.append(subject)
                 continue
@@ -180,13 +206,17 @@ class Transitions:
             episode.deadlines[deadline.kind] = deadline
             self._places[deadline.deadline_id] = deadline.episode_id, deadline.kind
             self.changed.deadlines[deadline.deadline_id] = episode, deadline
-        self.acknowledged |= {
-            key: text
-            for key, text in difference.acknowledged.items()
-            if text != "[]" or key in self.acknowledged
-        }
+        if difference.acknowledged:
+            self.acknowledged |= {
+                key: text
+                for key, text in difference.acknowledged.items()
+                if text != "[]" or key in self.acknowledged
+            }
         self.readmissions |= difference.readmissions
         for subject in difference.rearmed:
-            self.timers.disarm(subject)
+            if (timers := self._armed.pop(subject, None)) is not None:
+                timers.disarm(subject)
+        whose = {row.deadline_id: patient_id for patient_id, row in difference.deadlines}
         for subject, n, at in difference.timers:
-            self.timers.arm(subject, n, at)
+            timers = self._armed[subject] = self._timers[whose.get(subject, subject)]
+            timers.arm(subject, n, at)

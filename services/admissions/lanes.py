@@ -1,6 +1,6 @@
 """A large batch in two parts with different patients: while Postgres works for one, we work for the other."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from services.admissions.domain.identity import merge_facts, own_key
 from services.admissions.domain.model import AdtEvent, PatientKey, VisitKey
@@ -11,7 +11,7 @@ WORTH_PARTING = 200
 MOST = 50_000
 """Merges remembered. Who is parted from himself for want of one only waits for the other part."""
 
-Heads = dict[PatientKey | VisitKey | None, PatientKey | VisitKey | None]
+Heads = dict[Hashable, Hashable]
 """For each key the one it goes with, as in any union-find."""
 
 
@@ -29,26 +29,28 @@ class Lanes:
             self._merged.clear()
         for event in events:
             for fact in merge_facts(event):
-                _join(self._merged, fact.retired, fact.surviving)
+                join(self._merged, fact.retired, fact.surviving)
         heads = self._merged.copy()
         for event in events:
             if event.patient is not None and event.visit is not None:
-                _join(heads, own_key(event, event.patient), event.visit)
-        return [hash(_head(heads, _own(event))) % 2 for event in events]
+                join(heads, own_key(event, event.patient), event.visit)
+        return [hash(head(heads, _own(event))) % 2 for event in events]
 
 
 def _own(event: AdtEvent) -> PatientKey | VisitKey | None:
     return event.visit if event.patient is None else own_key(event, event.patient)
 
 
-def _join(heads: Heads, one: PatientKey | VisitKey, other: PatientKey | VisitKey) -> None:
-    head, second = _head(heads, one), _head(heads, other)
-    if head != second:
-        heads[second] = head
+def join(heads: Heads, one: Hashable, other: Hashable) -> None:
+    """Let these two, and what goes with either, go together."""
+    first, second = head(heads, one), head(heads, other)
+    if first != second:
+        heads[second] = first
 
 
-def _head(heads: Heads, key: PatientKey | VisitKey | None) -> PatientKey | VisitKey | None:
-    while (head := heads.get(key, key)) != key:
+def head(heads: Heads, key: Hashable) -> Hashable:
+    """The one that stands for all that go with this one."""
+    while (above := heads.get(key, key)) != key:
         # The way becomes shorter each time it is gone.
-        heads[key] = key = heads.get(head, head)
+        heads[key] = key = heads.get(above, above)
     return key

@@ -1,15 +1,20 @@
 """What holds of every scenario, however odd: its order decides nothing, and what is settled stays settled."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baton import replay
+from baton.replay import engine as engines
+from baton.replay.courses import Arrival, Course, Instant
 from baton.replay.engine import Engine
 from baton.replay.outcome import outcome
+from baton.replay.transitions import Transitions
 from tests.baton.hl7 import adt, local
 from tests.baton.stories import in_order, without_void
 
@@ -125,6 +130,26 @@ def test_reading_a_story_in_two_parts_is_reading_it(
     engine.run([line for line in lines if line.at > middle], until)
 
     assert replay.replay(lines, until, CONFIG) == outcome(engine)
+
+
+def together(arrivals: Iterable[Arrival], known: Transitions) -> list[Course]:
+    """Everything that comes to everybody, instant by instant."""
+    all_of_it = Course({}, [])
+    for arrival in arrivals:
+        said = [known.read(value, arrival.at) for value in arrival.actions]
+        all_of_it.instants.append(Instant(arrival.at, list(arrival.events), said))
+        all_of_it.patients |= {event.patient.patient_id: None for event in arrival.events}
+    return [all_of_it]
+
+
+@FEW
+@given(SCENARIOS, UNTILS)
+def test_one_patient_after_the_other_is_all_at_once(lines: list[replay.Line], until: datetime) -> None:
+    """Given a story gone through patient by patient; then it ends as one gone through instant by instant."""
+    with patch.object(engines, "courses", together):
+        expected = replay.replay(lines, until, CONFIG)
+
+    assert replay.replay(lines, until, CONFIG) == expected
 
 
 @FEW
