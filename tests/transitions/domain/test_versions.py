@@ -170,7 +170,7 @@ def test_a_decision_names_a_version_that_is_there(protocol: str, code: str | Non
     assert isinstance(said, Refusal if code else Read)
     assert getattr(said, "code", None) == code
     refused = Transitions(rules())
-    refused.on_actions([body], ny(LEFT))
+    refused.on_actions([said], ny(LEFT))
     assert [row.code for row in refused.rejected] == ([code] if code else [])
 
 
