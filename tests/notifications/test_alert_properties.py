@@ -50,7 +50,10 @@ def live(book: Book) -> dict[Any, Any]:
 
 @given(histories())
 def test_what_is_live_is_what_the_last_state_calls_for(events: list[DeadlineEvent]) -> None:
-    """Nothing else stands; one that was paged and became late-known by a correction stays."""
+    """Nothing else stands; one that was paged and became late-known by a correction stays.
+
+    So does a warning once given, though a settle window begun since lasts beyond the due time.
+    """
     book = Book()
     for event in events:
         book.apply(event, NOW)
@@ -59,6 +62,9 @@ def test_what_is_live_is_what_the_last_state_calls_for(events: list[DeadlineEven
     wanted = {a.alert_id: (a.kind, a.severity, a.due_at) for a in desired(last) if a.ended_at is None}
 
     found = live(book)
+    held = last.status == "pending" and last.warned and last.hold_until and last.hold_until >= last.due_at
+    if held:
+        found = {key: row for key, row in found.items() if key in wanted or row[0] != "call_72h_due_soon"}
     if not (last.status == "missed" and last.owed and last.late_known):
         assert wanted == found
     else:
