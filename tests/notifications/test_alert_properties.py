@@ -52,7 +52,7 @@ def live(book: Book) -> dict[Any, Any]:
 def test_what_is_live_is_what_the_last_state_calls_for(events: list[DeadlineEvent]) -> None:
     """Nothing else stands; one that was paged and became late-known by a correction stays.
 
-    So does a warning once given, though a settle window begun since lasts beyond the due time.
+    So does a warning once given, though it would now be given only at the due time or beyond: a settle window has begun since.
     """
     book = Book()
     for event in events:
@@ -62,8 +62,8 @@ def test_what_is_live_is_what_the_last_state_calls_for(events: list[DeadlineEven
     wanted = {a.alert_id: (a.kind, a.severity, a.due_at) for a in desired(last) if a.ended_at is None}
 
     found = live(book)
-    held = last.status == "pending" and last.warned and last.hold_until and last.hold_until >= last.due_at
-    if held:
+    beyond = max(last.known_at, last.hold_until or last.known_at) >= last.due_at
+    if last.status == "pending" and last.warned and beyond:
         found = {key: row for key, row in found.items() if key in wanted or row[0] != "call_72h_due_soon"}
     if not (last.status == "missed" and last.owed and last.late_known):
         assert wanted == found
