@@ -51,52 +51,39 @@ def owed(
     against these stays.
     """
     left = [stay for stay in stays if episodes.left_at(stay)]
-    back = [whose.history.back(stay) for stay in left]
+    back = {stay.visit_id: whose.history.back(stay) for stay in left}
     judged = [verdicts.get(stay.visit_id) for stay in left]
     everything = (
         stays, deeds, given.protocol, given.facilities, given.present, given.kept, given.died_at, back, judged,
         assess.depends_on(left, whose), handoff.arrivals([stay for stay in left if _handed_over(stay, given)], admitted),
     )  # fmt: skip
-    return NUMBERS.of(
-        (stays[0].root_id, given.protocol.label),
-        everything,
-        lambda: _owed(stays, deeds, given, whose, admitted, verdicts),
-        lambda known: known.holds(given.as_of),
-    )
+
+    def planned() -> Owed:
+        drafts: list[Draft] = []
+        for stay in stays:
+            drafts += episodes.of_transfers(stay, given)
+            follow_up = episodes.of_discharge(stay, given, back.get(stay.visit_id))
+            if follow_up:
+                drafts.append(follow_up)
+        for draft in drafts:
+            draft.risk = assess.risk_of(draft, whose)
+            draft.arrived_at = handoff.arrived(draft, admitted)
+        drafts.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
+        return Owed(
+            episodes=tuple(sorted(_with_deeds(drafts, deeds, given, verdicts), key=in_order)),
+            turns=tuple(at for draft in drafts if not draft.acknowledged_at for at in draft.turns),
+            since=given.as_of,
+            until=min((at for draft in drafts for at in draft.turns if at > given.as_of), default=None),
+        )
+
+    key = stays[0].root_id, given.protocol.label
+    return NUMBERS.of(key, everything, planned, lambda known: known.holds(given.as_of))
 
 
 def _handed_over(stay: Stay, given: Circumstances) -> bool:
     """Whether this discharge may open a handoff to another facility."""
     opening = given.protocol.for_destination(stay)
     return given.kept is not NOTHING_KEPT or (opening is not None and opening.episode == FACILITY_HANDOFF)
-
-
-def _owed(
-    stays: Sequence[Stay],
-    deeds: Sequence[Deed],
-    given: Circumstances,
-    whose: assess.Person,
-    admitted: Sequence[tuple[datetime, str]],
-    verdicts: Mapping[UUID, PlannedReadmission],
-) -> Owed:
-    drafts: list[Draft] = []
-    for stay in stays:
-        drafts += episodes.of_transfers(stay, given)
-        follow_up = episodes.of_discharge(stay, given, whose.history.back(stay))
-        if follow_up:
-            drafts.append(follow_up)
-    for draft in drafts:
-        draft.risk = assess.risk_of(draft, whose)
-        draft.arrived_at = handoff.arrived(draft, admitted)
-    drafts.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
-    planned = _with_deeds(drafts, deeds, given, verdicts)
-    planned.sort(key=in_order)
-    return Owed(
-        episodes=tuple(planned),
-        turns=tuple(at for draft in drafts if not draft.acknowledged_at for at in draft.turns),
-        since=given.as_of,
-        until=min((at for draft in drafts for at in draft.turns if at > given.as_of), default=None),
-    )
 
 
 def _with_deeds(
