@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from baton.document import RejectedRow
-from services.transitions.domain.actions import Read, Refusal
+from services.transitions.domain.actions import WITHDRAWN, Read, Refusal
 from services.transitions.domain.model import Deed, Stay
 from services.transitions.store import deed_of
 
@@ -50,7 +50,7 @@ class Actions:
         """Keep one action; gives the visit number it concerns, what was said of a list, or a refusal."""
         if isinstance(said, Refusal):
             return RejectedRow(at, said.code)
-        if said.type == "action_withdrawn":
+        if said.type == WITHDRAWN:
             if said.action_id in self._withdrawn:
                 return None
             self._withdrawn.add(said.action_id)

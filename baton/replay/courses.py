@@ -10,9 +10,8 @@ from msgspec import Struct
 from baton.replay.transitions import Transitions
 from schemas.encounters import EncounterEvent
 from services.admissions.lanes import Heads, head, join
-from services.transitions.domain.actions import Read, Refusal
+from services.transitions.domain.actions import WITHDRAWN, Read, Refusal
 
-_WITHDRAWN = "action_withdrawn"
 _LISTS = "lists"
 """What is said of whole lists, of no patient."""
 
@@ -59,7 +58,7 @@ def courses(arrivals: Iterable[Arrival], known: Transitions) -> Iterable[Course]
                 number = said.visit or known.number_of(said.action_id)
                 mine = known.patients_of_number(number) if number else {}
                 patients |= mine
-                ties = (*_number(number), *mine) if number or said.type == _WITHDRAWN else (_LISTS,)
+                ties = (*_number(number), *mine) if number or said.type == WITHDRAWN else (_LISTS,)
                 _join_all(heads, about, ties)
             concerned.append((arrival.at, about, said))
     found: dict[Hashable, Course] = {}

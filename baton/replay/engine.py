@@ -1,4 +1,4 @@
-"""Virtual time: instant by instant messages, then actions, then timers, through the domain code of the services."""
+"""Virtual time: messages, then actions, then timers of each instant, through the domain code of the services."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Engine:
-    """The three services over rows in memory, stepped together.
+    """The three services over rows in memory, one after the other through a stretch of time.
 
     One `beside` another plans by its own rules what that one reads: the messages are read and folded once.
     """

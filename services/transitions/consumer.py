@@ -20,7 +20,7 @@ from services.chassis.postgres import Db, Pool, transaction
 from services.chassis.reading import places_of
 from services.chassis.service import Service
 from services.transitions import store
-from services.transitions.domain.actions import Read, Refusal
+from services.transitions.domain.actions import WITHDRAWN, Read, Refusal
 from services.transitions.domain.model import NO_NEWS, News, Stay
 from services.transitions.domain.stays import KnownStay, news_of, stay_of
 from services.transitions.planner import NEVER, Rules, replan
@@ -28,7 +28,6 @@ from services.transitions.planner import NEVER, Rules, replan
 log = get_logger("transitions")
 
 CONSUMER = "transitions"
-WITHDRAWN = "action_withdrawn"
 FIRING_TOPICS = (topics.ADT_INBOUND, topics.CARE_ACTIONS)
 """What must have been applied before anything fires; adt.inbound as told by admissions' own mark."""
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from schemas.actions import ACTION, AlertAcknowledged, derived_id
 
+WITHDRAWN = "action_withdrawn"
 CLOCK_SKEW = timedelta(minutes=5)
 """How far ahead of its arrival an action may say it happened: clocks of workstations differ."""
 
