@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from baton.replay.rows import Identifier, Root, VisitRow
 from baton.replay.scenario import Line
 from schemas import topics
 from schemas.encounters import EncounterEvent, Patient, Visit, VisitState
+from schemas.ids import uuid5
 from services.admissions import ledger
 from services.admissions.consumer import Inbound, Item, Refusal
 from services.admissions.domain.construct import construct

@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from schemas.encounters import CareClass, Visit, VisitState
+from schemas.ids import uuid5
 from services.admissions import checkpoints, people, store
 from services.admissions.domain.checkpoints import filled, parted
 from services.admissions.domain.feed import FeedProfile

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
 from schemas import cloudevents, topics
+from schemas.ids import uuid5
 from schemas.transitions import ACTION_APPLIED_TYPE, DEADLINE_TYPE, EPISODE_TYPE, TEAM_ACK_TYPE
 from services.chassis.kafka import Outgoing
 from services.chassis.outbox import Outlet

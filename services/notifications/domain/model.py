@@ -3,10 +3,11 @@
 from collections.abc import Hashable
 from datetime import datetime
 from functools import lru_cache
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 
+from schemas.ids import uuid5
 from schemas.transitions import Ack, DeadlineStatus, Warning  # noqa: A004
 
 # HELD: true, but not yet to be shown or sent. DROPPED: a held one that stopped being true; the row goes.

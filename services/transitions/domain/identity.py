@@ -3,7 +3,9 @@
 from base64 import b32encode
 from functools import lru_cache
 from hashlib import sha256
-from uuid import UUID, uuid5
+from uuid import UUID
+
+from schemas.ids import uuid5
 
 _DEADLINES = UUID("5f1c0f6e-0d6b-5a44-9c0e-3a8f2b7d1e90")
 

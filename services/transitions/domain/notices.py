@@ -1,8 +1,9 @@
 """What someone must hear of at once: a red flag in a call, a handoff that was declined. No deadline is waited for."""
 
 from collections.abc import Iterable, Sequence
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from schemas.ids import uuid5
 from services.transitions.domain.episodes import Draft
 from services.transitions.domain.handoff import DECLINED_TYPE
 from services.transitions.domain.model import Deed, Notice
