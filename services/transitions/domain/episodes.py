@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from schemas.reference.facilities import Facilities
 from services.transitions.domain import calendar
@@ -95,6 +96,7 @@ def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
     moves = sorted(stay.moves, key=lambda move: (move.at, move.trigger, move.unit or "", move.facility or ""))
     moves = [move for move in moves if left is None or move.at < left]
     drafts: list[Draft] = []
+    plain = _for_handoffs(stay)
     for n, move in enumerate(moves):
         twins = sum(other.at == move.at and other.trigger == move.trigger for other in moves[:n])
         anchor = _anchor(move.trigger, move.at, twins)
@@ -102,7 +104,7 @@ def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
         if under.protocol.transfer is None:
             continue
         draft = Draft(
-            stay=stay,
+            stay=plain,
             under=under,
             opening=under.protocol.transfer,
             anchor=anchor,
@@ -122,6 +124,29 @@ def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
             draft.may_end(following.at, "left", "superseded", by=max(given.as_of, following.learned_at))
         drafts.append(draft)
     return drafts
+
+
+def _for_handoffs(stay: Stay) -> Stay:
+    """The stay without what changes no handoff within it: a diagnosis told gives nobody anything to plan anew."""
+    return replace(
+        stay,
+        revision=0,
+        learned_at=stay.started_at or stay.learned_at,
+        state="admitted",
+        discharged_at=None,
+        discharge_learned_at=None,
+        settle_from=None,
+        disposition_code=None,
+        disposition_category=None,
+        disposition_stated=False,
+        disposition_learned_at=None,
+        unit=None,
+        moves=(),
+        diagnoses=(),
+        aliases=(),
+        age=None,
+        age_in_year=None,
+    )
 
 
 def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetime] | None) -> Draft | None:
