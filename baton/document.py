@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct, to_builtins
@@ -81,11 +82,11 @@ def build(
     """Give the document of contract.md section 5, its lists in one order whatever the order of the rows."""
     return {
         "visits": _sorted(map(to_builtins, visits), "facility", "number", "generation"),
-        "episodes": _sorted(
+        "episodes": _nulls_first(
             map(_episode, episodes), "opened_at", "facility", "visit", "kind", "status", "closed_at"
         ),
         "readmissions": _sorted(map(to_builtins, readmissions), "index_visit", "visit", "verdict"),
-        "alerts": _sorted(
+        "alerts": _nulls_first(
             map(to_builtins, alerts), "raised_at", "visit", "kind", "index_visit", "status", "ended_at"
         ),
         "rejected": _sorted(map(to_builtins, rejected), "at", "code"),
@@ -108,4 +109,8 @@ def _told(value: Struct, *names: str) -> dict[str, Any]:
 
 
 def _sorted(rows: Iterable[dict[str, Any]], *by: str) -> list[dict[str, Any]]:
+    return sorted(rows, key=itemgetter(*by))
+
+
+def _nulls_first(rows: Iterable[dict[str, Any]], *by: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: [(row[name] is not None, row[name]) for name in by])

@@ -92,7 +92,10 @@ async def replan(
     held = await store.holdings(db, patients)
     difference = Difference()
     for patient_id, holding in held.items():
-        plan_one(patient_id, holding, rules, as_of[patient_id], arrivals[patient_id], difference, news)
+        arrival = arrivals[patient_id]
+        ought = plan_one(patient_id, holding, rules, as_of[patient_id], arrival, difference, news)
+        if holding.deeds:
+            _answer(patient_id, holding, ought, arrival, difference)
     if difference.episodes:
         await store.upsert_episodes(db, difference.episodes, difference.acknowledged)
     if difference.deadlines:
@@ -107,8 +110,8 @@ async def replan(
 def plan_one(
     patient_id: UUID, holding: Holding, rules: Rules, as_of: datetime, arrival: datetime, out: Difference,
     news: News = NO_NEWS,
-) -> None:  # fmt: skip
-    """One patient's share of the difference, from everything kept about them; no database is asked."""
+) -> Plan:  # fmt: skip
+    """One patient's share of the difference, from everything kept about them; no database is asked. Gives their plan."""
     ought = plan(
         holding.stays,
         holding.deeds,
@@ -138,11 +141,10 @@ def plan_one(
         (index, found.visit_id, found.verdict) for index, found in ought.readmissions
     ]
     out.alarms[patient_id] = ought.alarms
-    if holding.deeds:
-        _answer(patient_id, holding, ought, arrival, out)
     out.rearmed.add(patient_id)
     if changes.replan_at is not None:
         out.timers.append((patient_id, REPLAN, changes.replan_at))
+    return ought
 
 
 def _kept(holding: Holding, rules: Rules) -> Kept:

@@ -197,5 +197,6 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
 
 @lru_cache(maxsize=8192)
 def _anchor(trigger: str, at: datetime, twins: int) -> str:
-    key = f"{trigger}@{at:%Y%m%dT%H%M%S.%f}"
+    instant = at.isoformat(timespec="microseconds")[:26].replace("-", "").replace(":", "")
+    key = f"{trigger}@{instant}"
     return f"{key}#{twins}" if twins else key
