@@ -34,7 +34,8 @@ class End(Struct, frozen=True, gc=False):
 class Draft(Struct, gc=False):
     """An episode before anybody's deeds are looked at.
 
-    `page` False: never louder than work for the list. `turns` are instants at which time alone changes it.
+    `page` False: never louder than work for the list. `turns` are instants at which time alone changes it, besides
+    `opens_at`, up to when it is not there yet.
     `said` is what the parties of a handoff said, by time, `arrived_at` when the patient was admitted elsewhere.
     `told_of_window`: what was missed as the window ended is still to be shown.
     """
@@ -61,9 +62,11 @@ class Draft(Struct, gc=False):
 
     def may_end(self, at: datetime, reason: str, pending: str, *, by: datetime) -> None:
         """It ends by this where nothing earlier ends it. What lies after `by` has not happened yet."""
+        if self.end is not None and self.end.at <= at:
+            return
         if at > by:
             self.turns.append(at)
-        elif self.end is None or at < self.end.at:
+        else:
             self.end = End(at, reason, pending)
 
 
@@ -174,7 +177,7 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
         learned_at=learned,
         facility=stay.facility,
         unit=stay.unit,
-        turns=[settled] if unsaid else [],
+        turns=[],
         page=not (opening.provisional or stay.implausible),
         hold_until=settled,
         opens_at=settled if unsaid else None,
@@ -186,7 +189,8 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
     window = day + timedelta(days=engine.window_days)
     draft.window_end = calendar.end_of_day(window, facility.tz)
     draft.may_end(draft.window_end, WINDOW_ENDED, "void", by=given.as_of)
-    if any(
+    by_window = draft.end is None or draft.end.reason == WINDOW_ENDED
+    if by_window and any(
         isinstance(rule.due, DayEnds) and rule.due.days >= engine.window_days for rule in opening.deadlines
     ):
         shown = draft.window_end + TOLD_OF_WINDOW

@@ -71,7 +71,13 @@ def owed(
         drafts.sort(key=lambda draft: (draft.start.at, draft.anchor == "", draft.anchor))
         return Owed(
             episodes=tuple(sorted(_with_deeds(drafts, deeds, given, verdicts), key=in_order)),
-            turns=tuple(at for draft in drafts if not draft.acknowledged_at for at in draft.turns),
+            turns=tuple(
+                at
+                for draft in drafts
+                if not draft.acknowledged_at
+                for at in (*draft.turns, draft.opens_at)
+                if at
+            ),
             since=given.as_of,
             until=min((at for draft in drafts for at in draft.turns if at > given.as_of), default=None),
         )
