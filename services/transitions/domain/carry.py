@@ -47,7 +47,7 @@ def carried(
     owed = status in OWED and planned.owed
     generation = row.generation if row else 0
     learned = cause(planned.learned_at, without_since, moment) if without_since else planned.learned_at
-    known = learned
+    known, warnings = learned, planned.warnings
     if status in FIRED:
         known = max(planned.due_at, learned)
     elif status != "pending":
@@ -63,9 +63,9 @@ def carried(
         # Done in time, then only late: nobody was asked in between, so nothing was raised to be ended.
         reopened = (row.status not in OWED and owed) or (row.status, status) == ("met", "met_late")
         generation += reopened or again or _undone(row, planned, status, moment)
-        planned = replace(planned, warnings=_since(row, planned, moment))
+        warnings = _since(row, planned, moment)
     same = row is not None and row.due_at == planned.due_at and row.status == status
-    warned = _warned(row, planned, status, settled_at, moment)
+    warned = _warned(row, warnings, status, settled_at or moment.as_of)
     return DeadlineRow(
         deadline_id=row.deadline_id if row else deadline_id(episode, planned.kind),
         episode_id=episode,
@@ -81,9 +81,9 @@ def carried(
         behind=row.behind if row and same else False,
         because=planned.because,
         severity=planned.severity,
-        warnings=planned.warnings,
+        warnings=warnings,
         warned=warned,
-        warned_at=planned.warnings[warned - 1].at if warned else None,
+        warned_at=warnings[warned - 1].at if warned else None,
         hold_until=row.hold_until if row and same and status != "pending" else planned.hold_until,
         learned_at=learned,
         known_at=known,
@@ -152,21 +152,10 @@ def _undone(row: DeadlineRow, planned: PlannedDeadline, status: str, moment: Mom
     """Someone was told, and the due time has moved away from it: that alert is not about this any more."""
     if status != "pending" or planned.due_at <= row.due_at:
         return False
-    return row.status == "missed" or _warned(row, planned, status, None, moment) < row.warned
+    return row.status == "missed" or _warned(row, planned.warnings, status, moment.as_of) < row.warned
 
 
-def _warned(
-    row: DeadlineRow | None,
-    planned: PlannedDeadline,
-    status: str,
-    settled_at: datetime | None,
-    moment: Moment,
-) -> int:
+def _warned(row: DeadlineRow | None, warnings: tuple[WarningAt, ...], status: str, until: datetime) -> int:
     """How many of the warnings have come true: before what settled it, or before now and as far as already said."""
-    until = settled_at or moment.as_of
     said = row.warned_at if row and row.warned and status == "pending" else None
-    return sum(_past(warning, until, said) for warning in planned.warnings)
-
-
-def _past(warning: WarningAt, until: datetime, said: datetime | None) -> bool:
-    return warning.at < until or (said is not None and warning.at <= said)
+    return sum([each.at < until or (said is not None and each.at <= said) for each in warnings])

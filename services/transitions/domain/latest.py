@@ -1,5 +1,6 @@
 """The latest result for each of many things, kept beside what it came from: planning goes over the same again and again."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -11,14 +12,14 @@ class Latest(Generic[Result]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: dict[Hashable, Result] = {}
+        self._known: OrderedDict[Hashable, Result] = OrderedDict()
         self.get = self._known.get
         self.forget = self._known.clear
 
     def keep(self, key: Hashable, result: Result) -> None:
         known = self._known
         if key not in known and len(known) >= self._most:
-            del known[next(iter(known))]
+            known.popitem(last=False)
         known[key] = result
 
 
