@@ -5,7 +5,7 @@ from uuid import UUID
 
 # A UUID of the standard library in all but speed: it is hashed, compared and written three to ten times as fast,
 # and most of planning is looking things up by their ids. It is what asyncpg gives for a uuid, too.
-from asyncpg.pgproto.pgproto import UUID as FastUUID
+from asyncpg.pgproto import pgproto
 
 
 def uuid5(namespace: UUID, name: str) -> UUID:
@@ -13,5 +13,5 @@ def uuid5(namespace: UUID, name: str) -> UUID:
     digest = bytearray(sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
-    found: UUID = FastUUID(bytes(digest))
+    found: UUID = pgproto.UUID(bytes(digest))
     return found
