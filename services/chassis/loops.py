@@ -1,7 +1,9 @@
 """Loops that outlive their errors: one pass, again and again, with back-off when it fails."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import TypeVar
 
 from services.chassis import metrics
 from services.chassis.health import LIMIT, Progress
@@ -9,6 +11,8 @@ from services.chassis.logs import get_logger
 from services.chassis.postgres import backoff, is_transient
 
 log = get_logger("loops")
+
+Result = TypeVar("Result")
 
 # One pass; what it returns is how many seconds to rest, None for as long as usual, 0 to go on at once.
 Pass = Callable[[], Awaitable[float | None]]
@@ -31,6 +35,20 @@ class Signal:
         except TimeoutError:
             pass
         self._event.clear()
+
+
+async def to_the_end(work: Coroutine[object, object, Result], within: float) -> Result:
+    """Wait for work that is not to be cut in the middle: whoever is cancelled meanwhile is so when it has ended.
+
+    If that takes longer than `within` seconds from then, the work is cancelled too.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(Exception, asyncio.CancelledError):
+            await asyncio.wait_for(task, within)
+        raise
 
 
 async def run_forever(  # noqa: PLR0913  (each has a default that fits)

@@ -2,7 +2,8 @@
 
 A message is sent at least once, under one key. A channel of a later turn claims what the channels before it have not
 delivered in time, or have failed to deliver. Whoever claims a notice holds it for longer than a send may take; if
-that sender is killed, another takes the notice over when the time is up, and says it again.
+that sender is killed, another takes the notice over when the time is up, and says it again. One that is told to stop
+ends what it has begun first.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from functools import partial
 from uuid import UUID
 
 from services.chassis import clock, metrics
-from services.chassis.loops import Signal, run_forever
+from services.chassis.loops import Signal, run_forever, to_the_end
 from services.chassis.postgres import Db, transaction
 from services.chassis.service import Service
 from services.notifications import store
@@ -35,6 +36,8 @@ from services.notifications.domain.text import text
 # Beyond the time a send may take: for writing down the answer.
 GRACE = 30.0
 REST = 1.0
+# So long a sender that is told to stop waits for answers: less than a shutdown may take, see services.chassis.service.
+FAREWELL = 5.0
 FOR_EVER = 1000
 """So many failures mean the longest pause."""
 
@@ -57,17 +60,19 @@ class Sender:
     """The sender of one channel; any number may run."""
 
     def __init__(
-        self, channel: Sends, app_url: str, *, label: str = "", at_once: int = 8, longest: float = 300.0
-    ) -> None:
+        self, channel: Sends, app_url: str, *, label: str = "", at_once: int = 8, longest: float = 300.0,
+        farewell: float = FAREWELL,
+    ) -> None:  # fmt: skip
         """Put `label` before every message; send at most `at_once` at a time.
 
-        After failures it pauses for at most `longest` seconds.
+        After failures it pauses for at most `longest` seconds; told to stop it waits for answers for at most `farewell`.
         """
         self._channel = channel
         self._app_url = app_url
         self._label = f"{label} " if label else ""
         self._at_once = at_once
         self._longest = longest
+        self._farewell = farewell
         self._signal = Signal()
 
     def wake(self) -> None:
@@ -75,17 +80,20 @@ class Sender:
         self._signal.set()
 
     async def run(self, service: Service) -> None:
-        """Send until cancelled."""
+        """Send until cancelled; what is claimed by then is sent, and its answer noted."""
         for outcome in OUTCOMES:
             service.registry.counter(SENT).labels(self._channel.name, outcome)
         try:
             await run_forever(
-                f"send {self._channel.name}", partial(self.once, service), service.progress,
+                f"send {self._channel.name}", partial(self._whole, service), service.progress,
                 every=REST, signal=self._signal, retry_max=5, limit=self._channel.timeout + 2 * GRACE,
                 registry=service.registry,
             )  # fmt: skip
         finally:
             await self._channel.close()
+
+    async def _whole(self, service: Service) -> float | None:
+        return await to_the_end(self.once(service), self._farewell)
 
     async def once(self, service: Service) -> float | None:
         """Send what is due; 0 if there may be more."""

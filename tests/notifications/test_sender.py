@@ -35,6 +35,13 @@ async def attempts(house: House) -> list[tuple[Any, ...]]:
     return of(await house.rows("SELECT * FROM attempt ORDER BY attempt_id"), "reason", "answer")
 
 
+def a_sender(house: House, *, timeout_seconds: float = 0.5, farewell: float = 5.0) -> Sender:
+    """A sender of the pager, as a process runs it."""
+    contacts = house.contacts
+    channel = contacts.channels["pager"].model_copy(update={"timeout_seconds": timeout_seconds})
+    return Sender(reach(channel, contacts), contacts.app_url, farewell=farewell)
+
+
 async def test_a_page_arrives_once(house: House, receiver: Receiver) -> None:
     """Signed, with a text that can be shown and nothing of the patient; then there is nothing more to say."""
     await house.hear(a_deadline("missed", unit="Detox 4B", team="Detox 4B"))
@@ -231,6 +238,42 @@ async def test_a_killed_sender_is_followed_by_another(house: House, receiver: Re
     assert receiver.reasons == ["trigger", "trigger"]
     assert receiver.messages[0]["id"] == receiver.messages[1]["id"]
     assert await attempts(house) == [("trigger", None), ("trigger", "200")]
+
+
+async def test_a_sender_told_to_stop_says_to_the_end_what_it_has_begun(
+    house: House, receiver: Receiver
+) -> None:
+    """Stopped after sending, before the answer came: it waits for the answer and notes it, so nobody says it again."""
+    receiver.answers = [HANG]
+    await house.hear(a_deadline("missed"))
+    sender = a_sender(house)
+    stopped = asyncio.create_task(sender.run(house.service))
+    await receiver.arrived.wait()
+    stopped.cancel()
+    await asyncio.sleep(0.05)
+    receiver.release()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+
+    assert await attempts(house) == [("trigger", "200")]
+    assert of(await house.rows("SELECT * FROM notice"), "told", "lease_until") == [("open", None)]
+
+
+async def test_a_sender_told_to_stop_does_not_wait_for_ever(house: House, receiver: Receiver) -> None:
+    """Where no answer comes in time the message is left as after a kill: another sender says it again, under its key."""
+    receiver.answers = [HANG]
+    await house.hear(a_deadline("missed"))
+    sender = a_sender(house, timeout_seconds=30.0, farewell=0.2)
+    stopped = asyncio.create_task(sender.run(house.service))
+    await receiver.arrived.wait()
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    await house.hurry()
+    await house.send()
+
+    assert await attempts(house) == [("trigger", None), ("trigger", "200")]
+    assert receiver.messages[0]["id"] == receiver.messages[1]["id"]
 
 
 async def test_what_a_killed_sender_said_is_taken_back(house: House, receiver: Receiver) -> None:
