@@ -68,9 +68,16 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def stack(_environment: None) -> Iterator[Stack]:
+def _stack(_environment: None) -> Iterator[Stack]:
     with open_folder() as folder, Stack(folder / "home").ready() as stack:
         yield stack
+
+
+@pytest.fixture
+def stack(_stack: Stack) -> Stack:
+    """The system of all tests, whole again after whatever the test before has killed."""
+    until(lambda: nursery.baton("status", env=_stack.environment).returncode == 0)
+    return _stack
 
 
 @pytest.fixture
@@ -178,7 +185,6 @@ def test_too_large_is_refused_where_it_enters(stack: Stack) -> None:
 
 def test_a_second_up_is_refused(stack: Stack) -> None:
     """A second one in the same home says so, ends with 2, and disturbs nobody."""
-    until(lambda: nursery.baton("status", env=stack.environment).returncode == 0)
     second = subprocess.run(
         [*BATON, "up"], capture_output=True, text=True, check=False, env=stack.environment
     )
