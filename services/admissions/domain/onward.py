@@ -13,11 +13,13 @@ from services.admissions.domain.states import ADMITS
 from services.admissions.domain.walk import Walk, take, walk
 
 _GOES_ON = frozenset({"A02", "A03", "A06", "A08"})
+_TIMED_ANEW = frozenset({"A01", "A06"})
+"""Events whose time depends on when the visit was first heard of; see `walk`."""
 
 
 def begin(event: AdtEvent, profile: FeedProfile) -> Walk | None:
-    """The walk of a stay that begins with this event; None where it is no admission of now."""
-    if event.trigger not in ADMITS or not _now(event):
+    """The walk of a stay that begins with this event; None where it is no admission, or one to come."""
+    if event.trigger not in ADMITS or not _plain(event):
         return None
     return walk(standing([event], profile), profile)
 
@@ -28,11 +30,13 @@ def goes_on(found: Walk, event: AdtEvent, earlier: Iterable[AdtEvent]) -> bool:
     `earlier` are all events so far. The walk has them but for updates that only repeated the one before (`superseded.repeats`).
     """
     stand, left = found.stand, discharge_time(event)
-    if event.trigger not in _GOES_ON or not _now(event) or (event.trigger == "A06" and stand.discharges):
+    if event.trigger not in _GOES_ON or not _plain(event) or (event.trigger == "A06" and stand.discharges):
         return False
     for other in earlier:
+        if other.recorded_at >= event.recorded_at or other.occurred_at > event.occurred_at:
+            return False
         # The same again may be a replay of it, and a stay that begins after a discharge is another.
-        if other.recorded_at >= event.recorded_at or other.fingerprint == event.fingerprint:
+        if other.fingerprint == event.fingerprint:
             return False
         if left is not None and isinstance(other.admit_at, datetime) and other.admit_at > left:
             return False
@@ -46,12 +50,12 @@ def goes_on(found: Walk, event: AdtEvent, earlier: Iterable[AdtEvent]) -> bool:
     return True
 
 
-def _now(event: AdtEvent) -> bool:
-    """Whether the event happened as it was recorded, takes no discharge back, and nothing of it is to come."""
-    at = event.recorded_at
+def _plain(event: AdtEvent) -> bool:
+    """Whether the event takes no discharge back, nothing of it is to come, and its time is the same whatever else is known."""
+    at, recorded = event.occurred_at, event.recorded_at
     return (
-        event.occurred_at == at
-        and event.stated_at in (None, at)
+        at <= recorded
+        and at == (event.stated_at or recorded if event.trigger in _TIMED_ANEW else at)
         and event.discharge_at is not None
-        and not (isinstance(event.admit_at, datetime) and event.admit_at > at)
+        and not (isinstance(event.admit_at, datetime) and event.admit_at > recorded)
     )

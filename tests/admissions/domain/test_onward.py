@@ -55,6 +55,18 @@ def test_a_stay_goes_on() -> None:
     assert gone_on(events) == len(events)
 
 
+def test_a_stay_entered_late_goes_on() -> None:
+    """Given events typed some time after they happened, each with its EVN-6 and in order; then each is taken in its turn."""
+    events = [
+        an_event("A04", "05 08:30", recorded="05 08:42", stated="05 08:30", pv1_2="E", pv1_3="ED"),
+        an_event("A06", "05 10:00", recorded="05 10:05", stated="05 10:00", pv1_3="4W"),
+        an_event("A02", "06 10:00", recorded="06 11:00", stated="06 10:00", pv1_3="ICU", pv1_6="4W"),
+        an_event("A08", "07 11:00", pv1_3="4W", attending="ANN"),
+        an_event("A03", "09 15:00", recorded="09 16:20", stated="09 15:00", pv1_36="01"),
+    ]
+    assert gone_on(events) == len(events)
+
+
 @pytest.mark.parametrize(
     "events",
     [
@@ -79,7 +91,8 @@ def test_what_begins_no_walk(events: list[AdtEvent]) -> None:
         an_event("A08", "10 08:00", pv1_45=None),
         an_event("A08", "10 08:00", pv1_44="11 08:00"),
         an_event("A08", "10 08:00", pv1_45="05 08:00"),
-        an_event("A08", "10 08:00", recorded="10 09:00", stated="10 08:00"),
+        an_event("A02", "09 14:00", recorded="10 09:00", stated="09 14:00"),
+        an_event("A08", "11 08:00", recorded="10 08:00", stated="11 08:00"),
         an_event("A08", "08 08:00"),
         structs.replace(an_event("A08", "10 08:00"), fingerprint=A03.fingerprint),
     ],
@@ -91,7 +104,8 @@ def test_what_begins_no_walk(events: list[AdtEvent]) -> None:
         "the discharge deleted",
         "of a stay to come",
         "left before it began",
-        "said of before",
+        "of before the discharge",
+        "of what is to come",
         "an older word",
         "a replay",
     ],
@@ -108,7 +122,7 @@ def test_what_does_not_only_go_on(event: AdtEvent) -> None:
     st.integers(0, 2**32),
 )
 def test_the_visit_is_that_of_all_its_events(events: list[AdtEvent], profile: FeedProfile, seed: int) -> None:
-    """Given any history, most of it recorded as it happens and some of it said again; then it is as folded whole."""
+    """Given any history, most of it recorded as it happens or soon after, some of it said again; then it is as folded whole."""
     dice = random.Random(seed)
     at = on("05 14:00")
     happening: list[AdtEvent] = []
@@ -117,14 +131,15 @@ def test_the_visit_is_that_of_all_its_events(events: list[AdtEvent], profile: Fe
         trigger = (
             dice.choice(["A01", "A04", "A06"]) if n == 0 else dice.choice(["A02", "A03", "A06", "A08", "A08"])
         )
+        occurred = at - timedelta(minutes=dice.choice([0, 0, 5, 20, 300]))
         said = structs.replace(
             event,
             trigger=trigger,
             recorded_at=at,
-            occurred_at=at,
+            occurred_at=occurred,
             created_at=at,
             received_at=at,
-            stated_at=None,
+            stated_at=dice.choice([None, occurred, occurred, at]),
         )
         if said.discharge_at is None or dice.random() < 0.5:
             said = structs.replace(said, discharge_at=UNSET)
