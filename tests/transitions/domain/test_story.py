@@ -55,6 +55,15 @@ def test_f3_a_discharge_home_on_friday() -> None:
     assert story.replan_at == ny("2026-02-08 24:00")
 
 
+def test_who_is_dead_or_back_is_not_planned_again_for_the_window() -> None:
+    """Another end came first, and no end of thirty days changes anything."""
+    home = a_stay(discharged="2026-01-09 15:00", learned="2026-01-09 15:05")
+    dead = a_stay(discharged="2026-01-09 15:00", learned="2026-01-09 15:05", died="2026-01-12 08:00")
+    back = a_stay("V2", admitted="2026-01-20 10:00", learned="2026-01-20 10:05")
+    assert Story().hears("2026-01-12 09:00", dead).replan_at is None
+    assert Story().hears("2026-01-09 15:05", home).hears("2026-01-20 10:05", back).replan_at is None
+
+
 def test_f4_the_discharge_is_cancelled() -> None:
     """Every deadline of it is void."""
     story = Story().hears("2026-01-09 15:05", FRIDAY).hears("2026-01-09 16:05", ADMITTED)
