@@ -3,15 +3,18 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from baton.console import Console
 from baton.ports import choose_ports
-from baton.processes import birth, end, end_stranger, free_port, spawn
+from baton.processes import birth, end, end_stranger, spawn
 from baton.supervisor import Supervisor
 from baton.trouble import Misuse
 
@@ -111,21 +114,31 @@ async def test_what_ends_is_started_again(
     assert "starting it again in 0.02 s" in said
 
 
+@contextmanager
+def _taken_behind_a_free_one() -> Iterator[int]:
+    """A port in use, below those that the system gives to whoever asks for any: the one before it stays free."""
+    for port in range(20_001, 30_000, 2):
+        with socket.socket() as before, socket.socket() as taken:
+            try:
+                before.bind(("127.0.0.1", port - 1))
+                taken.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            before.close()
+            taken.listen()
+            yield port
+            return
+    pytest.fail("no two ports in a row are free")
+
+
 def test_ports_that_are_named_must_be_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """BATON_HTTP_PORT names the first of several; one in use is said before anything starts."""
-    import socket
-
     assert len(set(choose_ports(4))) == 4
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with _taken_behind_a_free_one() as port:
         monkeypatch.setenv("BATON_HTTP_PORT", str(port - 1))
         with pytest.raises(Misuse, match=f"Port {port} is in use"):
             choose_ports(2)
-    first = free_port()
-    monkeypatch.setenv("BATON_HTTP_PORT", str(first))
-    assert choose_ports(1) == [first]
+        assert choose_ports(1) == [port - 1]
     monkeypatch.setenv("BATON_HTTP_PORT", "many")
     with pytest.raises(Misuse, match="BATON_HTTP_PORT is no port"):
         choose_ports(1)
