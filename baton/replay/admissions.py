@@ -330,9 +330,9 @@ class Admissions:
         patient_id = self._by_id[reporter].survivor_id
         for generation, visit in enumerate(visits):
             before = root.visits[generation] if generation < len(root.visits) else None
-            if before is not None and (before.patient_id, before.reported_id, before.folded_into, before.visit) == (
-                patient_id, reporter, into, visit
-            ):  # fmt: skip
+            if before is not None and (before.patient_id, before.reported_id, before.folded_into) == (
+                patient_id, reporter, into
+            ) and vars(before.visit) == vars(visit):  # fmt: skip
                 continue
             row = VisitRow(
                 visit_id=before.visit_id if before else uuid5(root.root_id, str(generation)),

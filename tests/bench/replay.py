@@ -4,7 +4,10 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -23,22 +26,27 @@ _MRN = re.compile(rb"4(\d{6})(?=\^\^\^VALLEY\^MR|A\||B\||\r)")
 
 
 def run() -> dict[str, Any]:
-    """Replay the year three times, and give the best."""
-    until = YEAR_BEGINS + timedelta(weeks=WEEKS, days=40)
-    lines = replay.in_order(_year())
-    config = replay.load()
-    seconds = min(_replay(lines, until, config) for _ in range(3))
+    """Replay the year three times, each in a process of its own as `baton replay` is, and give the best."""
+    fresh = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1)
+    with fresh:
+        lines, seconds = min((fresh.submit(_once).result() for _ in range(3)), key=itemgetter(1))
     real = timedelta(weeks=WEEKS).total_seconds()
     return {
         "bench": "replay",
-        "value": round(len(lines) / seconds),
+        "value": round(lines / seconds),
         "unit": "events/s",
-        "baseline": {"name": "real time", "value": round(len(lines) / real, 6)},
+        "baseline": {"name": "real time", "value": round(lines / real, 6)},
         "ratio": round(real / seconds),
-        "events": len(lines),
+        "events": lines,
         "seconds": round(seconds, 3),
         "on": "one core",
     }
+
+
+def _once() -> tuple[int, float]:
+    """How many lines the year has, and how long its replay took."""
+    lines = replay.in_order(_year())
+    return len(lines), _replay(lines, YEAR_BEGINS + timedelta(weeks=WEEKS, days=40), replay.load())
 
 
 def _replay(lines: list[Line], until: datetime, config: replay.Config) -> float:

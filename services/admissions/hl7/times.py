@@ -24,6 +24,8 @@ _GRAMMAR = re.compile(
 # Digits that remain when the precision component of TS (withdrawn with DTM in 2.6) lowers the precision.
 _DIGITS_OF = {"Y": 4, "L": 6, "D": 8, "H": 10, "M": 12, "S": 14}
 _LAST_MINUTE = time(23, 59)
+_PLAIN = 14
+"""So long is a time in the form nearly every sender uses, YYYYMMDDHHMMSS, which needs no taking apart."""
 
 
 class Stamp(Struct, frozen=True):
@@ -140,6 +142,10 @@ class Times:
         """The instant in a field, None for the explicit null, UNSET for nothing or nothing usable."""
         if not field:
             return UNSET
+        if len(field) == _PLAIN:
+            stamp = parse(field, self.zone, self.offset, self.zero_is_date)
+            if stamp.flag is None and stamp.instant is not None:
+                return stamp.instant
         raw, rest = field, ""
         if self.component in field:
             raw, rest = field.split(self.component, 1)
