@@ -56,7 +56,7 @@ def courses(arrivals: Iterable[Arrival], known: Transitions) -> Iterable[Course]
             if isinstance(said, Read):
                 about = "action", said.action_id
                 number = said.visit or known.number_of(said.action_id)
-                mine = known.patients_of_number(number) if number else {}
+                mine = known.patients_of_number(number)
                 patients |= mine
                 ties = (*_number(number), *mine) if number or said.type == WITHDRAWN else (_LISTS,)
                 _join_all(heads, about, ties)

@@ -48,7 +48,7 @@ class Draft(Struct, gc=False):
     learned_at: datetime
     facility: str
     unit: str | None
-    turns: list[datetime]
+    turns: list[datetime] = field(default_factory=list)
     end: End | None = None
     page: bool = True
     hold_until: datetime | None = None
@@ -115,7 +115,6 @@ def of_transfers(stay: Stay, given: Circumstances) -> list[Draft]:
             learned_at=move.learned_at,
             facility=move.facility or stay.facility,
             unit=move.unit,
-            turns=[],
             page=not stay.implausible,
         )
         if given.died_at:
@@ -177,7 +176,6 @@ def of_discharge(stay: Stay, given: Circumstances, back: tuple[datetime, datetim
         learned_at=learned,
         facility=stay.facility,
         unit=stay.unit,
-        turns=[],
         page=not (opening.provisional or stay.implausible),
         hold_until=settled,
         opens_at=settled if unsaid else None,
